@@ -1,0 +1,1 @@
+"""Judge the metrics of one window and record what is unusual."""
