@@ -3,7 +3,6 @@
 Suffixes: ``_at`` instant in UTC, ``_s`` seconds, ``_bytes``, ``_ratio`` 0…1, ``_count``, ``_id`` ours, ``_key`` theirs.
 """
 
-# ruff: noqa: E501 - a dictionary reads best with one entry a line
 from __future__ import annotations
 
 from aiops_jobs.contracts.constraints import Between, Constraint, MaxLength, OneOf
@@ -289,6 +288,7 @@ span_start = _instant(
     "span_start", "Begin of what the run speaks about: its window and the look-back it revises."
 ).required()
 span_end = _instant("span_end", "End of what the run speaks about, exclusive.").required()
+scope = _json("scope", "Which rows it spoke about, as a sorted JSON list of `[column, values]`; `[]`: all.").required()
 run_status = _label("run_status", "How it stands.", "running", "completed", "failed", "superseded").required()
 code_version = _text("code_version", "Version and digest of the package's source.").required()
 config_hash = _text("config_hash", "Digest of the policies in force.").required()
@@ -314,6 +314,15 @@ expectation_severity = _label("expectation_severity", "What a failure means.", "
 is_success = _flag("is_success", "Whether it held.").required()
 observed_text = _text("observed_text", "What was seen.")
 expected_text = _text("expected_text", "What was wanted.")
+verdict = _label(
+    "verdict",
+    "How the judgement ended: `no_data`, `stale` and `not_evaluated` are failures to judge, never success.",
+    "held",
+    "violated",
+    "no_data",
+    "stale",
+    "not_evaluated",
+)
 source_state = _label(
     "source_state", "State of the source in the window.", "ok", "late", "silent", "unreachable", "partial"
 ).required()

@@ -61,6 +61,22 @@ RUN_INPUTS = Table(
     key=("run_id", "path"),
     time="window_start",
 )
+RUN_SPANS = Table(
+    name="run_spans",
+    grain="one statement of a completed run: what it spoke about in one table, so that earlier knowledge stays silent",
+    columns=(
+        c.run_id,
+        c.table_name,
+        c.scope,
+        c.span_start,
+        c.span_end,
+        c.job,
+        c.window_end,
+        c.as_of,
+    ),
+    key=("run_id", "table_name", "scope", "span_start", "span_end"),
+    time="span_start",
+)
 QUALITY_RESULTS = Table(
     name="quality_results",
     grain="one expectation on one table of one run",
@@ -76,6 +92,7 @@ QUALITY_RESULTS = Table(
         c.is_success,
         c.observed_text,
         c.expected_text,
+        c.verdict,
         c.owner_team,
         c.reason,
     ),
@@ -148,9 +165,9 @@ MODEL_EVALUATIONS = Table(
 )
 POLICIES = Table(
     name="policies",
-    grain="one version of one policy that has been in force",
+    grain="one policy in one configuration that has been in force",
     columns=(c.policy_name, c.policy_version, c.spec, c.config_hash, c.as_of),
-    key=("policy_name", "policy_version"),
+    key=("config_hash", "policy_name"),
     time="as_of",
 )
 TICKET_OUTBOX = Table(
@@ -172,6 +189,7 @@ TICKET_OUTBOX = Table(
         c.next_attempt_at,
         c.lease_until,
         c.lease_token,
+        c.holder,
         c.remote_key,
         c.remote_url,
         c.last_error,
@@ -213,6 +231,7 @@ OPERATION_TABLES = (
     RUNS,
     RUN_ATTEMPTS,
     RUN_INPUTS,
+    RUN_SPANS,
     QUALITY_RESULTS,
     SOURCE_HEALTH,
     MODEL_VERSIONS,

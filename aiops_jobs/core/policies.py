@@ -24,6 +24,8 @@ class MetricRole:
     """up | down | both: on which side a deviation is bad."""
     min_deviation: float = 0.0
     """Smallest deviation from expected, in the unit of the metric, that may matter to anybody."""
+    min_rel_deviation: float = 0.0
+    """Smallest deviation as a share of |expected| that may matter to anybody."""
     cause: str = "unknown"
     """cause_kind a deviation of this metric points to: capacity | infra | traffic | dependency | unknown."""
     label: str = ""
@@ -36,6 +38,7 @@ DEFAULT_ROLES: tuple[MetricRole, ...] = (
         "latency",
         direction="up",
         min_deviation=0.02,
+        min_rel_deviation=0.1,
         label="latency",
     ),
     MetricRole(r"(error|failure|failed|declin)", "errors", direction="up", min_deviation=0.005, label="error rate"),
@@ -127,10 +130,13 @@ DEFAULT_ROLES: tuple[MetricRole, ...] = (
         r"(requests?|queries|transactions|operations)_(per_second|rate|total)",
         "traffic",
         direction="both",
+        min_rel_deviation=0.1,
         cause="traffic",
         label="traffic",
     ),
 )
+OTHER = MetricRole("", "other", min_rel_deviation=0.1)
+"""What is assumed of a metric that no role fits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,11 +146,14 @@ class AnomalyPolicy:
     lookback_s: float = 21 * 86400.0
     """History a series is judged by."""
     step_s: float = 300.0
-    """Grid on which series are judged; samples are averaged (maximum for symptoms) into it."""
+    """Grid on which series are judged; samples are averaged into it."""
     season_s: tuple[float, ...] = (86400.0, 604800.0)
     """Periods looked for; one is used only where the history holds at least two of it."""
     width: float = 5.0
-    """Half-width of the band in robust standard deviations; score 1.0 lies on its edge."""
+    """Half-width of the band in robust standard deviations, at least; score 1.0 lies on its edge."""
+    return_days: float = 10_000.0
+    """A series' own noise may cross its band, confirmed, about once in so many days: heavy tails get wider bands.
+    With a thousand series that is one false finding in ten days."""
     min_history_ratio: float = 0.3
     """Below this share of present samples a series is `insufficient_data`, not healthy."""
     confirm_points: int = 2
@@ -153,8 +162,10 @@ class AnomalyPolicy:
     """Shorter calm stretches do not split an episode."""
     critical_score: float = 2.0
     """From this peak score on a finding is critical, else a warning."""
-    max_series_findings: int = 200
-    """Findings of one series in a window beyond which the series is reported as noisy instead."""
+    max_series_findings: int = 12
+    """Findings of one series that begin on one UTC day; what comes after them is only counted, as noise."""
+    silence_s: float = 1800.0
+    """A series that used to report and has been missing for so long is a data-quality finding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +205,29 @@ class FailurePolicy:
     """Resolution codes of tickets that say an entity failed."""
 
 
+DEFAULT_ALERT_ROLES: tuple[MetricRole, ...] = (
+    MetricRole(r"(connection|pool)", "saturation", direction="up", cause="capacity", label="connection pool"),
+    MetricRole(r"(cpu|processor)", "saturation", direction="up", cause="capacity", label="CPU"),
+    MetricRole(r"(memory|heap|swap)", "saturation", direction="up", cause="capacity", label="memory"),
+    MetricRole(
+        r"(file_?system|disk_?space|disk_?(almost_)?full|inode)",
+        "saturation",
+        direction="up",
+        cause="capacity",
+        label="file system",
+    ),
+    MetricRole(r"(queue|backlog|consumer_lag)", "saturation", direction="up", cause="capacity", label="queue"),
+    MetricRole(
+        r"(_down$|unreachable|not_ready|target_missing)",
+        "availability",
+        direction="down",
+        cause="infra",
+        label="availability",
+    ),
+    MetricRole(r"(network|packet|interface)", "saturation", direction="up", cause="infra", label="network"),
+)
+
+
 @dataclass(frozen=True, slots=True)
 class AlertPolicy:
     """How notifications become alert episodes."""
@@ -203,6 +237,11 @@ class AlertPolicy:
     flap_changes: int = 4
     """Changes of state within `flap_window_s` that make an alert flapping."""
     flap_window_s: float = 3600.0
+    hold_s: float = 900.0
+    """A warning that only one alert rule sees becomes an incident when it has lasted longer than this (and longer than
+    `flap_window_s`, if it flaps)."""
+    roles: tuple[MetricRole, ...] = DEFAULT_ALERT_ROLES
+    """What alert rules stand for, by their name in snake_case; the roles of metrics are tried first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,13 +252,21 @@ class CorrelationPolicy:
     """Largest distance in time between starts of related members."""
     max_duration_s: float = 86400.0
     """No incident grows longer than this."""
+    overlap_s: float = 7200.0
+    """What begins so long after a dependency fell ill, and while it still is, may be its consequence."""
+    reopen_s: float = 3600.0
+    """The same trouble of the same resource, back within this time, continues its incident."""
     max_hops: int = 2
     """Largest distance in the topology; 2 lets one silent component lie between."""
+    shared_ratio: float = 0.75
+    """Share of a silent component's dependents that must suffer together before it links them."""
     lookback_s: float = 86400.0
     """How far before its window a run looks for the beginnings of incidents."""
     change_lookback_s: float = 168 * 3600.0
     """How far back a change may be a cause."""
     min_members: int = 1
+    min_severity: str = "warning"
+    """A group in which nothing is as severe as this is no incident."""
     abstain_below: float = 0.25
     """Below this confidence no cause is named."""
 
@@ -259,6 +306,32 @@ class TicketPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class IngestPolicy:
+    """When what a source delivered is not fit to be published; the data known before stays then."""
+
+    max_quarantined_ratio: float = 0.05
+    """Beyond this share of bad rows the source has changed, rather than its data: a new format, another unit."""
+    max_duplicate_ratio: float = 0.5
+    """Beyond this share of repeated rows the source has lost its place and delivers pages twice."""
+    partial_above_ratio: float = 0.001
+    """From this share of bad rows on the window counts as incomplete; a stray row does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPolicy:
+    """How much of a window a page shows; the rest is counted and stays in the warehouse."""
+
+    max_incidents: int = 25
+    max_plots: int = 16
+    """Pictures of anomalies, the strongest first, those of incidents before the others."""
+    plot_before_s: float = 24 * 3600.0
+    """History shown before an anomaly, so that a reader sees what is normal."""
+    plot_after_s: float = 3 * 3600.0
+    max_forecasts: int = 8
+    max_risks: int = 25
+
+
+@dataclass(frozen=True, slots=True)
 class Policies:
     """All policies in force."""
 
@@ -269,6 +342,8 @@ class Policies:
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    ingest: IngestPolicy = field(default_factory=IngestPolicy)
+    report: ReportPolicy = field(default_factory=ReportPolicy)
     roles: tuple[MetricRole, ...] = DEFAULT_ROLES
 
     def as_dict(self) -> dict[str, object]:

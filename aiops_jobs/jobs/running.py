@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from aiops_jobs.contracts import HANDED_ON, Table
-from aiops_jobs.contracts.operations import QUALITY_RESULTS
+from aiops_jobs.contracts.operations import POLICIES, QUALITY_RESULTS
 from aiops_jobs.contracts.results import LINEAGE
 from aiops_jobs.errors import AiopsError, ContractError
 from aiops_jobs.identity import canonical_json, digest, fingerprint
@@ -122,6 +122,7 @@ class Run:
     def finish(self) -> Publication:
         """Stamp, judge and hand on everything queued; return what is to be committed."""
         manifest = self.input_manifest_id
+        self._record_policies()
         tables = [self._stamped(item, manifest) for item in self._tables]
         for item in tables:
             failed = critical_failures(self.judge(item.table, item.rows, stage="publish", source=self.record.job))
@@ -154,6 +155,24 @@ class Run:
             outbox=self.outbox,
             upserts=tuple(self._upserts),
         )
+
+    def _record_policies(self) -> None:
+        """Keep what the policies in force say, so that a result joins to the text it followed."""
+        policies = self.context.policies
+        known = self.context.warehouse.read(POLICIES, where=[Filter("config_hash", policies.config_hash)], limit=1)
+        if known.num_rows:
+            return
+        rows = [
+            {
+                "policy_name": name,
+                "policy_version": policies.version(name),
+                "spec": spec,
+                "config_hash": policies.config_hash,
+                "as_of": self.as_of,
+            }
+            for name, spec in sorted(policies.specs().items())
+        ]
+        self.upsert(POLICIES, pa.Table.from_pylist(rows))
 
     def _stamped(self, item: TableRows, manifest: str | None) -> TableRows:
         stamp = {

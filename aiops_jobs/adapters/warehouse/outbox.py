@@ -1,0 +1,135 @@
+"""The outbox: intended calls to sinks, each held by one dispatcher at a time, in order for each ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+
+from aiops_jobs.adapters.warehouse import process
+from aiops_jobs.adapters.warehouse.schema import insert_into, sql_table
+from aiops_jobs.contracts.constraints import MaxLength
+from aiops_jobs.contracts.operations import TICKET_OUTBOX, TICKETS
+from aiops_jobs.contracts.table import Table
+from aiops_jobs.errors import Superseded
+from aiops_jobs.ports import DeliveryOutcome, Ticket
+
+WAITING = ("pending", "unknown")
+UNSETTLED = (*WAITING, "sending")
+
+_OUTBOX = sql_table(TICKET_OUTBOX)
+_TICKETS = sql_table(TICKETS)
+
+
+def claim(
+    connection: sa.Connection, endpoint: str, *, limit: int, now: datetime, lease: timedelta
+) -> list[dict[str, Any]]:
+    """Take due calls to ``endpoint`` for this process; of each ticket only the first that is not settled.
+
+    Returns:
+        Rows as they are now, with ``previous_state``: ``pending`` was never sent (or surely refused), ``unknown`` and
+        ``sending`` may have been.
+    """
+    columns, before = _OUTBOX.c, _OUTBOX.alias()
+    is_abandoned = (columns.lease_until <= now) | columns.holder.in_(_dead_holders(connection, endpoint))
+    is_due = sa.or_(
+        columns.outbox_state.in_(WAITING) & (columns.next_attempt_at.is_(None) | (columns.next_attempt_at <= now)),
+        (columns.outbox_state == "sending") & is_abandoned,
+    )
+    same_ticket = (before.c.endpoint == columns.endpoint) & (before.c.external_key == columns.external_key)
+    earlier = sa.tuple_(before.c.sequence, before.c.outbox_id) < sa.tuple_(columns.sequence, columns.outbox_id)
+    has_predecessor = sa.exists().where(same_ticket, earlier, before.c.outbox_state.in_(UNSETTLED))
+    query = (
+        sa.select(_OUTBOX)
+        .where(columns.endpoint == endpoint, is_due, ~has_predecessor.correlate(_OUTBOX))
+        .order_by(columns.started_at, columns.sequence, columns.external_key, columns.outbox_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True, of=_OUTBOX)
+    )
+    rows = [dict(row) for row in connection.execute(query).mappings()]
+    return [_taken(connection, row, now + lease) for row in rows]
+
+
+def settle(connection: sa.Connection, row: Mapping[str, Any], outcome: DeliveryOutcome, now: datetime) -> None:
+    """Record how the call of a claimed ``row`` ended, and the ticket as its system told it.
+
+    Raises:
+        Superseded: Another dispatcher has taken the row over.
+    """
+    columns, ticket = _OUTBOX.c, outcome.ticket
+    ours = (columns.outbox_id == row["outbox_id"]) & (columns.lease_token == row["lease_token"])
+    values = {
+        "outbox_state": outcome.state,
+        "last_error": _storable(outcome.error),
+        "next_attempt_at": now + outcome.retry_after if outcome.retry_after is not None else None,
+        "lease_until": None,
+        "holder": None,
+    }
+    if ticket is not None:
+        values |= {"remote_key": _storable(ticket.remote_key), "remote_url": _storable(ticket.remote_url)}
+    settled = sa.update(_OUTBOX).where(ours, columns.outbox_state == "sending").values(**values)
+    if connection.execute(settled).rowcount != 1:
+        current = sa.select(columns.holder).where(columns.outbox_id == row["outbox_id"])
+        holder = connection.execute(current).scalar()
+        raise Superseded(f"outbox {row['outbox_id']}", holder or "nobody (it is settled)")
+    if ticket is not None:
+        _see(connection, row, ticket, now, is_delivered=outcome.state == "sent")
+
+
+def _taken(connection: sa.Connection, row: dict[str, Any], until: datetime) -> dict[str, Any]:
+    taken = {
+        "outbox_state": "sending",
+        "attempt_count": row["attempt_count"] + 1,
+        "lease_until": until,
+        "lease_token": (row["lease_token"] or 0) + 1,
+        "holder": process.holder(),
+    }
+    connection.execute(sa.update(_OUTBOX).where(_OUTBOX.c.outbox_id == row["outbox_id"]).values(**taken))
+    return {**row, **taken, "previous_state": row["outbox_state"]}
+
+
+def _dead_holders(connection: sa.Connection, endpoint: str) -> list[str]:
+    columns = _OUTBOX.c
+    query = sa.select(columns.holder).where(columns.endpoint == endpoint, columns.outbox_state == "sending").distinct()
+    return sorted(name for name in connection.execute(query).scalars() if process.is_dead(name))
+
+
+def _see(
+    connection: sa.Connection, row: Mapping[str, Any], ticket: Ticket, now: datetime, *, is_delivered: bool
+) -> None:
+    """Write the ticket as last seen; what the sink did not tell stays as it was known."""
+    digest = ticket.content_sha256 or (row["content_sha256"] if is_delivered else None)
+    seen = {
+        "endpoint": row["endpoint"],
+        "external_key": row["external_key"],
+        "remote_key": ticket.remote_key,
+        "remote_url": ticket.remote_url,
+        "subject_id": row["subject_id"],
+        "ticket_state": ticket.state,
+        "title": ticket.title,
+        "priority": ticket.priority,
+        "assignment_group": ticket.assignment_group,
+        "opened_at": ticket.opened_at or now,
+        "updated_at": ticket.updated_at,
+        "resolved_at": ticket.resolved_at,
+        "content_sha256": digest or "",
+    }
+    seen = {name: _storable(value, TICKETS, name) for name, value in seen.items()}
+    insert = insert_into(connection, _TICKETS).values(**seen)
+    values: dict[str, Any] = {name: insert.excluded[name] for name in seen if name not in TICKETS.key}
+    for name in ("remote_url", "assignment_group", "updated_at"):
+        values[name] = sa.func.coalesce(insert.excluded[name], _TICKETS.c[name])
+    untold = {"opened_at": ticket.opened_at, "content_sha256": digest}
+    values |= {name: _TICKETS.c[name] for name, value in untold.items() if value is None}
+    connection.execute(insert.on_conflict_do_update(index_elements=list(TICKETS.key), set_=values))
+
+
+def _storable(value: Any, table: Table | None = None, name: str = "") -> Any:
+    """Return a text of a foreign system as a database can hold it: an odd title must not lose the receipt."""
+    if not isinstance(value, str):
+        return value
+    text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    limits = [rule.limit for rule in table.column(name).constraints if isinstance(rule, MaxLength)] if table else []
+    return text[: min(limits)] if limits else text

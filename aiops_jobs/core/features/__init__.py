@@ -1,0 +1,1 @@
+"""What is measured of raw telemetry before anything is judged: grids, roles, robust statistics."""

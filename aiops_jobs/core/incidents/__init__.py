@@ -1,0 +1,1 @@
+"""From notifications and findings to incidents: episodes, groups, priorities, ranked causes, evidence."""

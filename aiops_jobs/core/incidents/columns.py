@@ -1,0 +1,123 @@
+"""Between Arrow columns and NumPy arrays: instants as microseconds, texts as codes, and back into contract rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aiops_jobs.contracts.results import LINEAGE
+from aiops_jobs.contracts.table import ARROW_TYPES, Table
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Bools = npt.NDArray[np.bool_]
+
+SECOND = 1_000_000
+"""Microseconds in a second; all instants inside the core's arithmetic are microseconds since the epoch."""
+OPEN = np.iinfo(np.int64).max // 4
+"""The end of what has not ended: later than any instant, and far enough from overflow."""
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_micros(instant: datetime) -> int:
+    """Return an instant as microseconds since the epoch."""
+    return (instant - EPOCH) // timedelta(microseconds=1)
+
+
+def to_instant(micros: int) -> datetime:
+    """Return microseconds since the epoch as an instant in UTC."""
+    return EPOCH + timedelta(microseconds=int(micros))
+
+
+def to_instant_or_none(micros: int) -> datetime | None:
+    """Return an instant, or nothing for what has not ended."""
+    return None if micros >= OPEN else to_instant(micros)
+
+
+def micros_of(column: pa.ChunkedArray, *, missing: int = OPEN) -> Ints:
+    """Return a timestamp column as microseconds; nulls become ``missing``."""
+    numbers = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).fill_null(missing)
+    return np.asarray(numbers.combine_chunks().to_numpy(zero_copy_only=False), dtype=np.int64)
+
+
+def instants(micros: Ints) -> pa.Array:
+    """Return microseconds as a timestamp column; open ends become nulls."""
+    return pa.array(micros, pa.int64(), mask=micros >= OPEN).cast(pa.timestamp("us", tz="UTC"))
+
+
+def plain(column: pa.ChunkedArray) -> pa.Array:
+    """Return a text column as one plain array, dictionaries decoded."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    joined = column.combine_chunks()
+    return joined if isinstance(joined, pa.Array) else pa.array([], column.type)
+
+
+def texts_of(column: pa.ChunkedArray) -> list[str | None]:
+    """Return a text column as Python strings."""
+    texts: list[str | None] = plain(column).to_pylist()
+    return texts
+
+
+def codes_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
+    """Return a text column as codes, and the texts they stand for, sorted (the null, if any, is last)."""
+    encoded = plain(column).dictionary_encode(null_encoding="encode")
+    words: list[str | None] = encoded.dictionary.to_pylist()
+    order = sorted(range(len(words)), key=lambda i: (words[i] is None, words[i] or ""))
+    rank = np.empty(len(words), np.int64)
+    rank[order] = np.arange(len(words))
+    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False)).astype(np.int64)
+    return rank[codes], [words[i] for i in order]
+
+
+def floats_of(column: pa.ChunkedArray) -> Floats:
+    """Return a number column; nulls become NaN."""
+    filled = column.cast(pa.float64()).combine_chunks().to_numpy(zero_copy_only=False)
+    return np.asarray(filled, dtype=np.float64)
+
+
+def between(rows: pa.Table, column: str, start: int, end: int) -> pa.Table:
+    """Return the rows whose instant lies in ``[start, end)`` (microseconds)."""
+    kind = rows.schema.field(column).type
+    first, last = (pa.scalar(to_instant(edge), kind) for edge in (start, end))
+    return rows.filter(pc.and_(pc.greater_equal(rows[column], first), pc.less(rows[column], last)))
+
+
+def names_without_lineage(table: Table) -> list[str]:
+    """Return the columns a core function fills: all but those that a run stamps."""
+    stamped = {column.name for column in LINEAGE}
+    return [name for name in table.names if name not in stamped]
+
+
+def rows_from(table: Table, columns: Mapping[str, Any]) -> pa.Table:
+    """Return rows of a result table, lineage left out, from arrays or lists by column name."""
+    names = names_without_lineage(table)
+    arrays = []
+    for name in names:
+        kind = ARROW_TYPES[table.column(name).kind]
+        values = columns[name]
+        array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
+        if pa.types.is_dictionary(array.type):
+            array = array.cast(array.type.value_type)
+        if pa.types.is_dictionary(kind):
+            array = array.cast(kind.value_type).dictionary_encode()
+        arrays.append(array.cast(kind))
+    return pa.table(arrays, names=names)
+
+
+def rows_from_records(table: Table, records: Sequence[Mapping[str, Any]]) -> pa.Table:
+    """Return rows of a result table, lineage left out, from one mapping a row (for the few, not the many)."""
+    names = names_without_lineage(table)
+    plain_types = {n: _plain_type(table, n) for n in names}
+    return rows_from(table, {n: pa.array([r.get(n) for r in records], plain_types[n]) for n in names})
+
+
+def _plain_type(table: Table, name: str) -> pa.DataType:
+    kind = ARROW_TYPES[table.column(name).kind]
+    return kind.value_type if pa.types.is_dictionary(kind) else kind

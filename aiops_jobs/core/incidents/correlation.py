@@ -1,0 +1,165 @@
+"""From notifications, findings, changes and topology to incidents with priorities and causes: the whole way at once.
+
+It goes in two steps, because the second needs logs and traces only near the incidents that the first has found:
+`prepare` groups, `conclude` judges. `correlate_members` does both.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+
+from aiops_jobs.contracts.columns import SEVERITIES
+from aiops_jobs.core.incidents.alerts import to_alerts
+from aiops_jobs.core.incidents.candidates import announced
+from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
+from aiops_jobs.core.incidents.columns import SECOND, micros_of, to_instant, to_micros
+from aiops_jobs.core.incidents.group import Group, Grouping, group_members
+from aiops_jobs.core.incidents.incident import to_incident_rows
+from aiops_jobs.core.incidents.members import Members, to_members
+from aiops_jobs.core.incidents.membership import to_incident_alerts
+from aiops_jobs.core.incidents.signals import Signals
+from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
+from aiops_jobs.core.policies import Policies
+from aiops_jobs.window import Window
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What incidents are made from; each conforms to its contract, and reaches back before the span."""
+
+    raw_alerts: pa.Table
+    findings: pa.Table
+    anomalies: pa.Table
+    changes: pa.Table
+    items: pa.Table
+    """All versions of ``configuration_items``."""
+    edges: pa.Table
+    """All versions of ``topology_edges``."""
+
+
+@dataclass(frozen=True)
+class CorrelationResult:
+    """Rows by table, lineage left out."""
+
+    alerts: pa.Table
+    incidents: pa.Table
+    incident_alerts: pa.Table
+    priority_factors: pa.Table
+    root_causes: pa.Table
+    evidence: pa.Table
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Incidents found, not yet judged."""
+
+    alerts: pa.Table
+    grouping: Grouping
+    changes: Changes
+    span: Window
+
+    @property
+    def groups(self) -> list[Group]:
+        """The incidents with a member that begins in the span; earlier ones were told by earlier runs."""
+        start, end = to_micros(self.span.start), to_micros(self.span.end)
+        begins = self.grouping.members.start
+        return [g for g in self.grouping.groups if any(start <= begins[m] < end for m in g.members)]
+
+    def cases(self, signals: Signals, policies: Policies) -> list[Case]:
+        """Return the incidents worth telling, as the search for causes sees them."""
+        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end))
+        cases = [Case(world, group) for group in self.groups]
+        return [case for case in cases if is_incident(case, policies)]
+
+
+def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table | None = None) -> Prepared:
+    """Group what the facts tell into incidents.
+
+    Args:
+        facts: From far enough before ``span`` that incidents which begin in it are seen whole.
+        policies: What to follow.
+        span: What the result speaks about.
+        known: ``incident_alerts`` published before, so that ids stay.
+    """
+    alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
+    members = to_members(alerts, facts.findings, facts.anomalies, policies=policies)
+    members = members.taken(np.flatnonzero(members.start < to_micros(span.end)))
+    history = _history(facts, members)
+    grouping = group_members(members, history, policy=policies.correlation, known=known)
+    return Prepared(_touched(alerts, span), grouping, to_changes(facts.changes), span)
+
+
+def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
+    """Return the windows whose logs and spans `conclude` will look at."""
+    silent = Signals(pa.table({}), pa.table({}))
+    windows = evidence_windows(prepared.cases(silent, policies))
+    return [Window(to_instant(start), to_instant(end)) for start, end in windows]
+
+
+def conclude(prepared: Prepared, signals: Signals, *, policies: Policies) -> CorrelationResult:
+    """Judge the incidents found: priority, causes, evidence."""
+    cases = prepared.cases(signals, policies)
+    rows = to_incident_rows(cases, policies=policies)
+    version = policies.version("correlation")
+    return CorrelationResult(
+        alerts=prepared.alerts,
+        incidents=rows.incidents,
+        incident_alerts=to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version),
+        priority_factors=rows.priority_factors,
+        root_causes=rows.root_causes,
+        evidence=rows.evidence,
+    )
+
+
+def correlate_members(
+    facts: Facts, signals: Signals, *, policies: Policies, span: Window, known: pa.Table | None = None
+) -> CorrelationResult:
+    """Return alerts, incidents and all that belongs to them, for what begins in ``span``."""
+    return conclude(prepare(facts, policies=policies, span=span, known=known), signals, policies=policies)
+
+
+def is_incident(case: Case, policies: Policies) -> bool:
+    """Tell whether a group is worth calling an incident.
+
+    It is not where nothing is severe enough, where there is only load that was announced, or where a single alert rule
+    speaks of a single component and is over, or flaps, within the time it is held back.
+    """
+    members, own = case.members, case.own
+    severity = max(int(members.severity[m]) for m in own)
+    if severity < SEVERITIES.index(policies.correlation.min_severity):
+        return False
+    if all(members.is_traffic[m] for m in own) and announced(case):
+        return False
+    is_lonely = all(members.is_alert[m] for m in own) and len({members.name[m] for m in own}) == 1
+    if not is_lonely or len(case.by_node) > 1 or severity == len(SEVERITIES) - 1:
+        return True
+    flaps = any(members.is_flapping[m] for m in own)
+    lasted = max(min(int(members.end[m]), case.world.until) for m in own) - case.began
+    return lasted > int((policies.alerts.flap_window_s if flaps else policies.alerts.hold_s) * SECOND)
+
+
+def _history(facts: Facts, members: Members) -> TopologyHistory:
+    names = tuple(sorted({node for node in members.nodes if node}))
+    implied = implied_edges(members.entity, members.service, members.host)
+    return TopologyHistory(facts.items, facts.edges, implied, names)
+
+
+def _touched(alerts: pa.Table, span: Window) -> pa.Table:
+    """Return the episodes that begin in the span or of which something new is known in it."""
+    latest = np.maximum(micros_of(alerts["last_event_at"]), micros_of(alerts["resolved_at"], missing=0))
+    return alerts.filter(pa.array(latest >= to_micros(span.start)))
+
+
+def context_of(span: Window, policies: Policies) -> Window:
+    """Return the stretch of event time whose members decide about the incidents of ``span``."""
+    reach = max(policies.correlation.lookback_s, policies.correlation.max_duration_s)
+    return span.extended(before=timedelta(seconds=reach))
+
+
+def change_start(context: Window, policies: Policies) -> datetime:
+    """Return from when on changes matter to incidents of a context."""
+    return context.start - timedelta(seconds=policies.correlation.change_lookback_s)

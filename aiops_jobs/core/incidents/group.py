@@ -1,0 +1,183 @@
+"""Members become incidents: sessions that are related, directly or through others, within limits.
+
+Relation is transitive (A-B and B-C make one incident), with three guards against chaining: an incident takes no member
+later than ``max_duration_s`` after its first; two roots of trouble that share nothing but those who suffer from both
+stay apart; and what names neither an entity nor a service nor a host is never grouped with strangers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+from scipy.sparse import csgraph
+
+from aiops_jobs.core.incidents.apart import keep_apart
+from aiops_jobs.core.incidents.columns import SECOND, Ints, micros_of, texts_of
+from aiops_jobs.core.incidents.links import Linker, Links, no_links
+from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
+from aiops_jobs.core.incidents.topology import TopologyHistory
+from aiops_jobs.core.policies import CorrelationPolicy
+from aiops_jobs.identity import fingerprint
+
+
+@dataclass(frozen=True)
+class Group:
+    """One incident in the making.
+
+    Args:
+        incident_id: Deterministic; never re-numbered.
+        anchor: The first member that is not about load alone; the incident begins with it.
+        members: Positions in `Members`, by begin.
+        sessions: Positions in `Sessions`; empty where the members name no node.
+        links: The links among them.
+    """
+
+    incident_id: str
+    anchor: int
+    members: list[int]
+    sessions: list[int]
+    links: Links
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """All incidents of a context, by begin of their first member."""
+
+    members: Members
+    sessions: Sessions
+    history: TopologyHistory
+    groups: list[Group]
+
+
+def group_members(
+    members: Members, history: TopologyHistory, *, policy: CorrelationPolicy, known: pa.Table | None = None
+) -> Grouping:
+    """Group members into incidents.
+
+    Args:
+        members: Alert episodes and anomalies.
+        history: Topology at any instant; it must hold the nodes of the members.
+        policy: How close is close.
+        known: ``incident_alerts`` published before: an incident that shares a member with a known one keeps the id
+            of the earliest.
+    """
+    sessions = to_sessions(members, policy)
+    links = Linker(sessions, _starts(members, sessions), _services(members, history), history, policy).links()
+    component = _components(len(sessions), links)
+    component, links = _limit_duration(sessions, component, links, policy)
+    component, links = keep_apart(sessions, component, links)
+    pools = _pools(members, sessions, component)
+    ids = _ids(members, pools, known)
+    by_component = _links_by_component(component, links)
+    groups = [
+        Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if own else -1, no_links()))
+        for incident_id, (anchor, pool, own) in zip(ids, pools, strict=True)
+        if len(pool) >= policy.min_members
+    ]
+    return Grouping(members, sessions, history, groups)
+
+
+_NONE = np.zeros(0, np.int64)
+
+
+def _starts(members: Members, sessions: Sessions) -> tuple[Ints, Ints]:
+    placed = np.flatnonzero(sessions.of_member >= 0)
+    order = placed[np.lexsort((members.start[placed], sessions.of_member[placed]))]
+    return sessions.of_member[order], members.start[order]
+
+
+def _services(members: Members, history: TopologyHistory) -> dict[str, set[str]]:
+    """Return the services each node belongs to: those its members and the catalogue name."""
+    found: dict[str, set[str]] = {}
+    for node, service in set(zip(members.nodes, members.service, strict=True)):
+        if node and service:
+            found.setdefault(node, set()).add(service)
+    catalogue = zip(texts_of(history.items["entity_id"]), texts_of(history.items["service_name"]), strict=True)
+    for node, service in set(catalogue):
+        if node and service and node in found:
+            found[node].add(service)
+    return found
+
+
+def _components(size: int, links: Links) -> Ints:
+    ones = np.ones(len(links), np.int8)
+    graph = sparse.csr_array((ones, (links.child, links.parent)), shape=(size, size))
+    return csgraph.connected_components(graph, directed=False)[1].astype(np.int64) if size else _NONE
+
+
+def _limit_duration(sessions: Sessions, component: Ints, links: Links, policy: CorrelationPolicy) -> tuple[Ints, Links]:
+    """Cut incidents that would grow too long, and forget the links across the cuts."""
+    limit = int(policy.max_duration_s * SECOND)
+    stretch = np.zeros(len(sessions), np.int64)
+    order = np.lexsort((sessions.start, component))
+    heads = np.flatnonzero(np.diff(component[order], prepend=-1))
+    tails = np.append(heads[1:], len(order)) - 1 if len(order) else _NONE
+    for head, tail in zip(heads, tails, strict=True):
+        own = order[head : tail + 1]
+        if sessions.last_start[own].max() - sessions.start[own[0]] >= limit:
+            stretch[own] = split_by_duration(sessions.start[own], limit)
+    if not stretch.any():
+        return component, links
+    links = links.taken(np.flatnonzero(stretch[links.child] == stretch[links.parent]))
+    return _components(len(sessions), links), links
+
+
+Pool = tuple[int, list[int], list[int]]
+"""Anchor, members and sessions of an incident."""
+
+
+def _pools(members: Members, sessions: Sessions, component: Ints) -> list[Pool]:
+    """Return the incidents in the order of their anchors; a member without a node is one by itself."""
+    by_component: dict[int, list[int]] = {}
+    for member in np.flatnonzero(sessions.of_member >= 0):
+        by_component.setdefault(int(component[sessions.of_member[member]]), []).append(int(member))
+    own: dict[int, list[int]] = {}
+    for session, number in enumerate(component):
+        own.setdefault(int(number), []).append(session)
+    loud = ~members.is_traffic
+    pools = [(next((m for m in pool if loud[m]), pool[0]), pool, own[number]) for number, pool in by_component.items()]
+    pools += [(int(member), [int(member)], []) for member in np.flatnonzero(sessions.of_member < 0)]
+    return sorted(pools)
+
+
+def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
+    order = np.argsort(component[links.child], kind="stable") if len(links) else _NONE
+    numbers = component[links.child][order]
+    heads = np.flatnonzero(np.diff(numbers, prepend=-1))
+    tails = np.append(heads[1:], len(order)) if len(order) else _NONE
+    return {int(numbers[h]): links.taken(order[h:t]) for h, t in zip(heads, tails, strict=True)}
+
+
+def _ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
+    """Return an id for each pool: the earliest known one that shares a member, else one made from the anchor."""
+    claims = _claims(known)
+    taken: set[str] = set()
+    ids: list[str] = []
+    for first, pool, _ in pools:
+        found = sorted({claim for i in pool for claim in claims.get(members.ids[i], ()) if claim[1] not in taken})
+        anchor = members.ids[first]
+        fresh = fingerprint("inc", anchor=anchor)
+        choice = found[0][1] if found else fresh
+        if choice in taken:
+            choice = fingerprint("inc", anchor=anchor, apart_from=fresh)
+        taken.add(choice)
+        ids.append(choice)
+    return ids
+
+
+def _claims(known: pa.Table | None) -> dict[str, list[tuple[int, str]]]:
+    """Return, for each member, the known incidents it is in, as (begin of the incident, id)."""
+    if known is None or not known.num_rows:
+        return {}
+    incidents = [i or "" for i in texts_of(known["incident_id"])]
+    begun: dict[str, int] = {}
+    for incident, at in zip(incidents, micros_of(known["started_at"]).tolist(), strict=True):
+        begun[incident] = min(at, begun.get(incident, at))
+    claims: dict[str, list[tuple[int, str]]] = {}
+    for member, incident in zip(texts_of(known["member_id"]), incidents, strict=True):
+        claims.setdefault(member or "", []).append((begun[incident], incident))
+    return claims

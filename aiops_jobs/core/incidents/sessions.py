@@ -1,0 +1,160 @@
+"""What happens at one node without a long pause is one session: incidents are made of sessions, not of rows.
+
+So a storm of a hundred thousand alerts costs as much as the entities it comes from. Unusual load has sessions of its
+own: it is the weather in which trouble happens, not its begin.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from aiops_jobs.core.incidents.columns import SECOND, Bools, Ints
+from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.policies import CorrelationPolicy
+
+
+@dataclass(frozen=True)
+class Sessions:
+    """Members of one node that belong together by time alone; arrays have one entry a session, sorted by begin.
+
+    Args:
+        names: Nodes, sorted; ``node`` counts in it.
+        of_member: Session of each member; -1 for a member that names no node.
+        last_start: Begin of the latest member.
+        first_member: Position of the earliest member.
+        has_symptom, has_cause: What kinds of members there are.
+        only_traffic: Whether it is about load, and nothing else.
+    """
+
+    names: list[str]
+    of_member: Ints
+    node: Ints
+    start: Ints
+    last_start: Ints
+    end: Ints
+    first_member: Ints
+    has_symptom: Bools
+    has_cause: Bools
+    only_traffic: Bools
+
+    def __len__(self) -> int:
+        return len(self.node)
+
+    def name(self, session: int) -> str:
+        """Return the node of a session."""
+        return self.names[int(self.node[session])]
+
+
+def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
+    """Return the sessions of all members that name a node.
+
+    A member continues the session of its node if it begins within ``gap_s`` of the one before, while another member of
+    it still goes on, or as the return of a resource's trouble within ``reopen_s``; no session takes members longer
+    than ``max_duration_s`` after its first.
+    """
+    nodes = members.nodes
+    names = sorted({node for node in nodes if node})
+    place = {name: i for i, name in enumerate(names)}
+    node = np.array([place[n] if n else -1 for n in nodes], np.int64)
+    placed = np.flatnonzero(node >= 0)
+    lane = 2 * node + members.is_traffic
+    order = placed[np.lexsort((placed, members.start[placed], lane[placed]))]
+    recurs = _recurs(members, node, policy)
+    breaks = _breaks(lane[order], members.start[order], members.end[order], recurs[order], policy)
+    heads = np.flatnonzero(breaks)
+    ranks = _rank(members.start[order[heads]], order[heads])
+    of_member = np.full(len(nodes), -1, np.int64)
+    of_member[order] = ranks[np.cumsum(breaks) - 1]
+    return _sessions(names, node, of_member, members)
+
+
+def split_by_duration(start: Ints, limit: int) -> Ints:
+    """Return the number of the stretch each start (sorted) lies in: one begins ``limit`` after the one before began."""
+    stretch = np.zeros(len(start), np.int64)
+    begin, number = 0, 0
+    while begin < len(start):
+        stop = int(np.searchsorted(start, start[begin] + limit, side="left"))
+        stretch[begin:stop] = number
+        begin, number = max(stop, begin + 1), number + 1
+    return stretch
+
+
+def _recurs(members: Members, node: Ints, policy: CorrelationPolicy) -> Bools:
+    """Tell which members are the return of a resource's trouble: the same thing at the same node, soon after it ended.
+
+    Symptoms do not count: a front door is slow again for any reason.
+    """
+    found = np.zeros(len(members), bool)
+    causes = np.flatnonzero((node >= 0) & _points_to_cause(members))
+    if not len(causes):
+        return found
+    names = np.unique([members.name[i] for i in causes], return_inverse=True)[1]
+    order = np.lexsort((causes, members.start[causes], names, node[causes]))
+    picked, what = causes[order], node[causes[order]] * (int(names.max()) + 1) + names[order]
+    fresh = np.diff(what, prepend=-1) != 0
+    before = np.concatenate([[0], _running_max(members.end[picked], fresh)[:-1]])
+    found[picked] = ~fresh & (members.start[picked] - before <= int(policy.reopen_s * SECOND))
+    return found
+
+
+def _points_to_cause(members: Members) -> Bools:
+    return np.array([meaning.cause not in {"unknown", "traffic"} for meaning in members.meaning], dtype=bool)
+
+
+def _breaks(node: Ints, start: Ints, end: Ints, recurs: Bools, policy: CorrelationPolicy) -> Bools:
+    """Tell which members (sorted by node, or its load, and begin) begin a session."""
+    if not len(node):
+        return np.zeros(0, bool)
+    fresh = np.diff(node, prepend=-1) != 0
+    latest = _running_max(end, fresh)
+    pause = np.diff(start, prepend=start[:1]) > int(policy.gap_s * SECOND)
+    idle = np.concatenate([[True], latest[:-1] <= start[1:]])
+    breaks = np.asarray(fresh | (pause & idle & ~recurs), dtype=bool)
+    limit = int(policy.max_duration_s * SECOND)
+    heads = np.flatnonzero(breaks)
+    tails = np.append(heads[1:], len(node)) - 1
+    for head, tail in zip(heads, tails, strict=True):
+        if start[tail] - start[head] >= limit:
+            stretch = split_by_duration(start[head : tail + 1], limit)
+            breaks[head : tail + 1] |= np.diff(stretch, prepend=0) > 0
+    return breaks
+
+
+def _running_max(values: Ints, fresh: Bools) -> Ints:
+    """Return the running maximum, begun anew at each fresh node (groups are lifted apart, so one pass suffices)."""
+    group = np.cumsum(fresh) - 1
+    ranks = np.unique(values, return_inverse=True)[1]
+    lifted = group * (len(values) + 1) + ranks
+    best = np.maximum.accumulate(lifted) - group * (len(values) + 1)
+    return np.asarray(np.unique(values)[best], dtype=np.int64)
+
+
+def _rank(start: Ints, first: Ints) -> Ints:
+    """Return the position of each session when all are sorted by begin and first member."""
+    ranks = np.empty(len(start), np.int64)
+    ranks[np.lexsort((first, start))] = np.arange(len(start))
+    return ranks
+
+
+def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -> Sessions:
+    placed = np.flatnonzero(of_member >= 0)
+    order = placed[np.argsort(of_member[placed], kind="stable")]
+    edges = np.flatnonzero(np.diff(of_member[order], prepend=-1))
+    causes = _points_to_cause(members)
+    if not len(order):
+        none, never = np.zeros(0, np.int64), np.zeros(0, bool)
+        return Sessions(names, of_member, none, none, none, none, none, never, never, never)
+    return Sessions(
+        names=names,
+        of_member=of_member,
+        node=node[order[edges]],
+        start=np.minimum.reduceat(members.start[order], edges),
+        last_start=np.maximum.reduceat(members.start[order], edges),
+        end=np.maximum.reduceat(members.end[order], edges),
+        first_member=np.minimum.reduceat(order, edges),
+        has_symptom=np.logical_or.reduceat(members.is_symptom[order], edges),
+        has_cause=np.logical_or.reduceat(causes[order], edges),
+        only_traffic=np.logical_and.reduceat(members.is_traffic[order], edges),
+    )

@@ -1,0 +1,282 @@
+"""What a page shows, as plain values: decided here and in the builders, drawn elsewhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiops_jobs.core.reports.plots import Fan, Series, Spot
+from aiops_jobs.core.reports.timeline import Timeline
+from aiops_jobs.window import Window
+
+ACT, LOOK, BLIND, CALM = "act", "look", "blind", "calm"
+"""What a reader should do: act now; look; distrust the silence, as data is missing; sleep on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """One piece of evidence."""
+
+    kind: str
+    statement: str
+    source: str
+    """Where it can be seen again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One ranked cause."""
+
+    rank: int
+    statement: str
+    kind: str
+    entity_id: str | None
+    change_id: str | None
+    confidence: float
+    status: str
+    proofs: tuple[Proof, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plot:
+    """An anomaly in its expected band."""
+
+    finding_id: str
+    title: str
+    told: str
+    """What the picture shows, in one sentence."""
+    severity: str
+    score: float
+    metric_name: str
+    unit: str | None
+    series: Series
+    spot: Spot
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that was changed near an incident."""
+
+    change_id: str
+    change_type: str
+    title: str
+    entity_id: str
+    started_at: datetime
+    outcome: str
+    is_suspect: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """An alert or a finding of an incident."""
+
+    kind: str
+    name: str
+    entity_id: str
+    severity: str
+    started_at: datetime
+    ended_at: datetime | None
+    role: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket, or the intent to open one, about an incident or a finding."""
+
+    subject_id: str
+    endpoint: str
+    key: str | None
+    url: str | None
+    state: str
+    """State of the ticket where it exists, else of its delivery."""
+    title: str
+    priority: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """One incident, as far as a page tells it."""
+
+    anchor: str
+    incident_id: str
+    title: str
+    summary: str
+    priority: str
+    severity: str
+    is_open: bool
+    started_at: datetime
+    detected_at: datetime
+    ended_at: datetime | None
+    service: str | None
+    services: tuple[str, ...]
+    alert_count: int
+    finding_count: int
+    source_count: int
+    cause_entity_id: str | None
+    chain: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    members: tuple[Member, ...]
+    changes: tuple[Change, ...]
+    tickets: tuple[Ticket, ...]
+    plots: tuple[Plot, ...]
+    timeline: Timeline
+    factors: tuple[str, ...]
+    """Why it has its priority."""
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A resource that fills up."""
+
+    finding_id: str
+    title: str
+    metric_name: str
+    unit: str | None
+    observed: float
+    limit: float
+    probability: float
+    breach_at: tuple[datetime | None, datetime | None, datetime | None]
+    """Early, median and late time of breach."""
+    recommendation: str
+    model_version: str
+    fan: Fan | None
+    told: str
+
+
+@dataclass(frozen=True, slots=True)
+class FailureRisk:
+    """An entity that may fail."""
+
+    entity_id: str
+    probability: float
+    threshold: float
+    decision: str
+    horizon_s: float
+    features: tuple[tuple[str, str], ...]
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceCell:
+    """How one table of one source stood over the windows of the page."""
+
+    state: str
+    """The worst; `never` where it was expected and never asked."""
+    windows: int
+    sound_windows: int
+    rows_in: int
+    rows_published: int
+    rows_quarantined: int
+    rows_duplicate: int
+    rows_late: int
+    latest_event_at: datetime | None
+    problem: str | None
+    is_whole: bool
+    """Whether the windows that were ingested cover the page's window."""
+
+
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """An expectation that did not hold, over all runs of the page."""
+
+    table_name: str
+    source: str
+    expectation: str
+    verdict: str
+    severity: str
+    observed: str
+    wanted: str
+    owner: str
+    reason: str
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class PutAside:
+    """Rows in quarantine for one reason."""
+
+    source: str
+    table_name: str
+    reason_code: str
+    detail: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class DataState:
+    """Whether the data behind the page was sound."""
+
+    tables: tuple[str, ...]
+    sources: tuple[str, ...]
+    cells: dict[tuple[str, str], SourceCell]
+    complaints: tuple[Complaint, ...]
+    put_aside: tuple[PutAside, ...]
+    gaps: tuple[str, ...]
+    """What is missing, one sentence each; empty: nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model in use, with what it is worth on later data."""
+
+    name: str
+    version: str
+    stage: str
+    train_from: datetime
+    train_to: datetime
+    measures: tuple[tuple[str, float, float | None, int], ...]
+    """Name, value, value of the naive baseline, number of cases."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunLine:
+    """A run whose results the page shows."""
+
+    run_id: str
+    job: str
+    asked: str
+    status: str
+    window: str
+    as_of: datetime
+    code_version: str
+    config_hash: str
+    input_manifest_id: str | None
+    rows_in: int
+    rows_published: int
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The page in one glance."""
+
+    level: str
+    headline: str
+    sentences: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Everything a page shows."""
+
+    estate: str
+    window: Window
+    as_of: datetime
+    run_id: str
+    code_version: str
+    verdict: Verdict
+    incidents: tuple[Incident, ...]
+    hidden_incidents: int
+    plots: tuple[Plot, ...]
+    """Strong anomalies that belong to no incident."""
+    anomaly_count: int
+    forecasts: tuple[Forecast, ...]
+    risks: tuple[FailureRisk, ...]
+    hidden_risks: int
+    tickets: tuple[Ticket, ...]
+    data: DataState
+    models: tuple[Model, ...]
+    runs: tuple[RunLine, ...]
+    revised: int = 0
+    """Result rows left out because they were learned after the page's knowledge cut."""
