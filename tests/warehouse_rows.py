@@ -94,7 +94,7 @@ def _value(column, rng, serial):
             high = rules[Between].maximum if Between in rules else None
             return rng.random() if high == 1 else rng.choice([*NUMBERS, rng.random() * 1e6])
         case Kind.INTEGER:
-            return rng.choice([1, 7, 2**53 + 1, 2**62])
+            return rng.choice([1, 7, 2**31, 2**53 - 1])
         case Kind.BOOLEAN:
             return rng.random() < 0.5
         case Kind.TIMESTAMP:

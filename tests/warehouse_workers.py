@@ -6,16 +6,34 @@ import signal
 import time
 from contextlib import suppress
 from datetime import timedelta
+from multiprocessing import forkserver
+from pathlib import Path
 
+import pandas  # noqa: F401, ICN001 - pyarrow would import it in every child
+import psycopg  # noqa: F401
 from warehouse_rows import DAY, finding, findings, hours, publish, run_of
 
 from aiops_jobs.adapters.warehouse import SqlWarehouse
+from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.errors import Superseded
-from aiops_jobs.ports import InputFile, Publication
+from aiops_jobs.ports import DeliveryOutcome, InputFile, Publication
 
 PROCESSES = multiprocessing.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["warehouse_workers"])
 ROWS = 400
+
+
+def start_nursery():
+    """Start the process all children are forked from; it has imported everything, which costs seconds, once."""
+    here = Path(__file__).resolve().parent
+    before = os.environ.get("PYTHONPATH")
+    os.environ["PYTHONPATH"] = os.pathsep.join([str(here.parent), str(here)])  # it does not take over sys.path
+    try:
+        PROCESSES.set_forkserver_preload(["warehouse_workers"])
+        forkserver.ensure_running()
+    finally:
+        os.environ.pop("PYTHONPATH")
+        if before is not None:
+            os.environ["PYTHONPATH"] = before
 
 
 def together(count, work, *arguments):
@@ -136,3 +154,18 @@ def hold_for_ever(url, log):
         log.send((lease.token, [row["outbox_id"] for row in claimed]))
         while True:
             time.sleep(1)
+
+
+def dispatch(number, barrier, url, taken):
+    """Deliver what is due until nothing is left."""
+    warehouse = SqlWarehouse(url)
+    barrier.wait(60)
+    while True:
+        rows = warehouse.claim_outbox("jira", limit=2)
+        for row in rows:
+            assert row["previous_state"] == "pending"
+            taken.append(row["outbox_id"])
+            warehouse.settle_outbox(row, DeliveryOutcome("sent"))
+        open_calls = {"pending", "sending"} & set(warehouse.read(TICKET_OUTBOX)["outbox_state"].to_pylist())
+        if not rows and not open_calls:
+            return

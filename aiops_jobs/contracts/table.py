@@ -168,7 +168,8 @@ class Table:
         """
         shaped = self.shape(data)
         problems = self.violations(shaped)
-        duplicates = shaped.num_rows - shaped.group_by(list(self.key)).aggregate([]).num_rows
+        keys = shaped.select(list(self.key)).unify_dictionaries()
+        duplicates = shaped.num_rows - keys.group_by(list(self.key)).aggregate([]).num_rows
         if duplicates:
             problems.append(f"key ({', '.join(self.key)}) must be unique: {duplicates} rows repeat it")
         if problems:

@@ -96,7 +96,7 @@ DEFAULT_ROLES: tuple[MetricRole, ...] = (
         label="CPU",
     ),
     MetricRole(
-        r"(restart|crash|oom)",
+        r"(restart|crash|(^|_)oom)",
         "availability",
         direction="up",
         min_deviation=0.5,
@@ -238,8 +238,8 @@ class AlertPolicy:
     """Changes of state within `flap_window_s` that make an alert flapping."""
     flap_window_s: float = 3600.0
     hold_s: float = 900.0
-    """A warning that only one alert rule sees becomes an incident when it has lasted longer than this (and longer than
-    `flap_window_s`, if it flaps)."""
+    """A warning that only one alert rule sees becomes an incident when it has been heard of for longer than this (for
+    longer than `flap_window_s`, if it flaps)."""
     roles: tuple[MetricRole, ...] = DEFAULT_ALERT_ROLES
     """What alert rules stand for, by their name in snake_case; the roles of metrics are tried first."""
 
@@ -311,6 +311,8 @@ class IngestPolicy:
 
     max_quarantined_ratio: float = 0.05
     """Beyond this share of bad rows the source has changed, rather than its data: a new format, another unit."""
+    min_quarantined_count: int = 20
+    """Fewer bad rows than this never hold back a window: two of nine tell nothing about the source."""
     max_duplicate_ratio: float = 0.5
     """Beyond this share of repeated rows the source has lost its place and delivers pages twice."""
     partial_above_ratio: float = 0.001

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,7 +28,8 @@ LONG_RUN_UP = timedelta(days=7)
 """How far it judges those that are anomalous even there. What lasts longer keeps the end it was last seen with."""
 SERIES_BLOCK = 2000
 """Series held in memory at a time."""
-SCOPE = (Filter("finding_kind", ("anomaly", "data_quality")),)
+SILENCES = replace(FINDINGS, grain="one entity, or one whole source, that stopped reporting")
+"""The same table in the warehouse, not handed on through the lake: incidents are made of anomalies."""
 
 
 @dataclass(slots=True)
@@ -66,7 +67,10 @@ def detect(context: Context, window: Window, as_of: datetime) -> RunReport:
         found = to_findings(anomalies, policies.roles, critical_score=policies.anomaly.critical_score)
         silences = _silences(tally, policies, region.end, version)
         run.publish(ANOMALIES, anomalies)
-        run.publish(FINDINGS, pa.concat_tables([found, silences]).unify_dictionaries(), scope=SCOPE)
+        run.publish(FINDINGS, found, scope=(Filter("finding_kind", "anomaly"),))
+        # Ingestion speaks about the quality of data too; what is ours is told apart by the policy it follows.
+        ours = (Filter("finding_kind", "data_quality"), Filter("policy_version", version))
+        run.publish(SILENCES, silences, scope=ours)
         run.details.update(tally.details, anomalies=anomalies.num_rows, silences=silences.num_rows)
     return report_of(run)
 

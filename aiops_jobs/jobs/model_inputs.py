@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -86,7 +86,7 @@ def capacity_history(run: Run) -> CapacityHistory:
     policy, roles = run.context.policies.capacity, run.context.policies.roles
     until = known_until(run)
     window = Window(until - timedelta(seconds=policy.lookback_s), until)
-    points = _of_metrics(run.read(METRIC_POINTS, window, columns=POINT_COLUMNS), roles, _has_limit)
+    points, _ = _of_metrics(run.read(METRIC_POINTS, window, columns=POINT_COLUMNS), roles, _has_limit)
     grid = to_grid(points, window, step_s=policy.step_s)
     there = np.isfinite(grid.values)
     fresh = max(1, round(FRESH_S / policy.step_s))
@@ -103,8 +103,9 @@ def hardware_history(run: Run, *, lookback_s: float) -> Readings:
     roles = run.context.policies.roles
     end = day_floor(known_until(run))
     start = day_floor(end - timedelta(seconds=lookback_s))
-    points = _of_metrics(run.read(METRIC_POINTS, Window(start, end), columns=HARDWARE_COLUMNS), roles, _is_hardware)
-    return to_readings(points, encoded(points["metric_name"])[1], start, end)
+    everything = run.read(METRIC_POINTS, Window(start, end), columns=HARDWARE_COLUMNS)
+    points, names = _of_metrics(everything, roles, _is_hardware)
+    return to_readings(points, names, start, end)
 
 
 def failure_history(run: Run, *, lookback_s: float) -> Failures:
@@ -123,8 +124,12 @@ def _is_hardware(role: MetricRole) -> bool:
     return role.role == "hardware"
 
 
-def _of_metrics(points: pa.Table, roles: Sequence[MetricRole], wanted: Any) -> pa.Table:
-    """Return the points of the metrics whose role is wanted."""
+def _of_metrics(
+    points: pa.Table, roles: Sequence[MetricRole], is_wanted: Callable[[MetricRole], bool]
+) -> tuple[pa.Table, list[str]]:
+    """Return the points of the metrics whose role is wanted, and the names of these metrics."""
     codes, names = encoded(points["metric_name"])
-    chosen = [role is not None and wanted(role) for role in roles_of(names, roles)]
-    return points.filter(pa.array(np.asarray(chosen, dtype=bool)[codes]))
+    chosen = np.array([role is not None and is_wanted(role) for role in roles_of(names, roles)], dtype=bool)
+    present = np.unique(codes)
+    kept = [names[code] for code in present.tolist() if chosen[code]]
+    return points.filter(pa.array(chosen[codes])), sorted(kept)

@@ -124,10 +124,12 @@ class Run:
         manifest = self.input_manifest_id
         self._record_policies()
         tables = [self._stamped(item, manifest) for item in self._tables]
-        for item in tables:
-            failed = critical_failures(self.judge(item.table, item.rows, stage="publish", source=self.record.job))
+        for name in dict.fromkeys(item.table.name for item in tables):
+            parts = [item for item in tables if item.table.name == name]
+            rows = pa.concat_tables([item.rows for item in parts]).unify_dictionaries()
+            failed = critical_failures(self.judge(parts[0].table, rows, stage="publish", source=self.record.job))
             if failed:
-                raise ContractError(item.table.name, failed)
+                raise ContractError(name, failed)
         for item in tables:
             if item.table in HANDED_ON:
                 self._hand_on(item)

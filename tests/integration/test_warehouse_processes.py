@@ -22,6 +22,11 @@ pytest_plugins = ["servers_postgres"]
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.fixture(autouse=True, scope="module")
+def _nursery():
+    workers.start_nursery()
+
+
 def test_six_processes_that_publish_at_once_lose_nothing(warehouse, warehouse_url):
     assert together(6, workers.publish_many, warehouse_url, 8) == []
     stored = {row["finding_id"]: row for row in warehouse.read(FINDINGS).to_pylist()}
@@ -72,6 +77,8 @@ def test_a_killed_writer_leaves_a_whole_transaction_or_none(warehouse, warehouse
                 break
         start = assert_whole(warehouse, acknowledged)
     assert len(acknowledged) >= 22
+    interrupted = Counter(warehouse.read(RUNS)["run_status"].to_pylist())["running"]
+    assert interrupted >= 5  # else the kills came too late to mean anything
     publish(warehouse, run_of("after", hours(5, 6), DAY + timedelta(days=9)))  # and nothing is locked
 
 

@@ -79,7 +79,6 @@ class TableLog:
         with self._lock:
             delta = self._refreshed()
             if delta is None:
-                self._memory = _Memory()
                 return None
             memory = self._memory
             if memory.snapshot is None or memory.snapshot.version != delta.version():
@@ -167,10 +166,13 @@ class TableLog:
     # --- how -----------------------------------------------------------------------------------------------------
 
     def _refreshed(self) -> DeltaTable | None:
+        if not (self.folder / LOG_FOLDER).is_dir():  # never written, or deleted under our feet
+            self._delta, self._memory = None, _Memory()
+            return None
         if self._delta is not None:
             try:
                 self._delta.update_incremental()
-            except DeltaError:  # the log was cleaned behind our back, or the table is gone
+            except DeltaError:  # the log was cleaned behind our back
                 self._delta = None
         if self._delta is None:
             self._delta = self._opened()

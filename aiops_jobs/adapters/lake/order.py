@@ -71,16 +71,16 @@ def _ranks(values: pa.Array) -> Integers:
     """Return integers that sort as the values do, nulls last."""
     kind = values.type
     if pa.types.is_dictionary(kind):
-        codes = values.indices.cast(pa.int64())
-    elif pa.types.is_timestamp(kind) or pa.types.is_integer(kind):
+        codes = values.indices.cast(pa.int64()).fill_null(len(values.dictionary))
+    elif (pa.types.is_timestamp(kind) or pa.types.is_integer(kind)) and not values.null_count:
         codes = values.cast(pa.int64())
     else:
-        codes = pc.rank(values, sort_keys="ascending", null_placement="at_end", tiebreaker="dense").cast(pa.int64())
-    if codes.null_count:
-        top = pc.max(codes).as_py()
-        codes = codes.fill_null(0 if top is None else top + 1)
-    ranks: Integers = _numpy(codes)
-    return ranks
+        encoded = values.dictionary_encode()
+        ranks = np.full(len(encoded.dictionary) + 1, len(encoded.dictionary), np.int64)
+        ranks[_numpy(pc.sort_indices(encoded.dictionary))] = np.arange(len(encoded.dictionary))
+        ranked: Integers = ranks[_numpy(encoded.indices.cast(pa.int64()).fill_null(len(encoded.dictionary)))]
+        return ranked
+    return _numpy(codes)
 
 
 def _order(keys: list[Integers]) -> Integers | None:

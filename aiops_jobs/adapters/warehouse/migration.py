@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -91,17 +93,22 @@ def differences(connection: sa.Connection) -> list[str]:
 
 
 @contextmanager
-def alembic_config(connection: sa.Connection) -> Iterator[Any]:
-    """Yield Alembic's configuration for the migrations of this package on ``connection``."""
+def alembic_config(connection: sa.Connection, *more: Path) -> Iterator[Any]:
+    """Yield Alembic's configuration for the migrations of this package, and of the folders ``more``."""
     from importlib import resources
 
     from alembic.config import Config
 
     config = Config()
     with resources.as_file(resources.files("aiops_jobs.adapters.warehouse") / "migrations") as folder:
-        config.set_main_option("script_location", str(folder).replace("%", "%%"))
-        config.set_main_option("file_template", "r%%(rev)s_%%(slug)s")
-        config.set_main_option("path_separator", "os")
+        options = {
+            "script_location": str(folder),
+            "version_locations": os.pathsep.join(map(str, (folder / "versions", *more))),
+            "path_separator": "os",
+            "file_template": "r%(rev)s_%(slug)s",
+        }
+        for name, value in options.items():
+            config.set_main_option(name, value.replace("%", "%%"))
         config.attributes["connection"] = connection
         yield config
 

@@ -12,6 +12,7 @@ import argparse
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Literal
 
@@ -61,20 +62,20 @@ def write_first(folder: Path) -> Path:
     return path
 
 
-def write_next(reason: str) -> Path | None:
+def write_next(reason: str, folder: Path = VERSIONS) -> Path | None:
     """Write the difference between migrations and contracts as the next revision; return the file, null if none."""
     from alembic import command
 
     number = f"{int(revisions()[-1]) + 1:04d}"
-    with tempfile.TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{folder}/schema.db")
+    with tempfile.TemporaryDirectory() as place, closing(Database(f"sqlite:///{place}/schema.db")) as database:
         Schema(database).migrate()
-        with database.writing() as connection, alembic_config(connection) as config:
+        with database.writing() as connection, alembic_config(connection, folder) as config:
             if not differences(connection):
                 return None
             config.attributes["render_item"] = rendered
-            script: Any = command.revision(config, reason, autogenerate=True, rev_id=number)
-        database.close()
+            script: Any = command.revision(
+                config, reason, autogenerate=True, rev_id=number, version_path=str(folder)
+            )
     return Path(script.path)
 
 

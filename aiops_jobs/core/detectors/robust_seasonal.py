@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from aiops_jobs.core.detectors import calibration
 from aiops_jobs.core.detectors.base import Bands, SeriesState
-from aiops_jobs.core.features import seasons
+from aiops_jobs.core.features import robust, seasons
 from aiops_jobs.core.features.grid import Floats, Grid, micros
 from aiops_jobs.core.features.robust import Singles
 from aiops_jobs.core.features.roles import roles_of
@@ -139,11 +139,12 @@ class RobustSeasonal:
         """Return the arrays of a `Model`, in its order, for the history [S, n, K] of some series."""
         centre, unit, quantum = _units(values)
         days = ((values - centre) / unit).astype(np.float32)
-        best, shape = self._chosen(days, weekdays)
+        best, shape, rise, fall = self._chosen(days, weekdays)
         expected = centre + unit * (best.level[:, None, None] + shape)
         floor = _floors(expected, quantum, roles)
         floors_in_units = np.maximum(floor / unit, TINY).astype(np.float32)
-        up, down = (unit * side for side in self._half_widths(best.residuals, floors_in_units, weekdays))
+        sides = self._half_widths(best.residuals, floors_in_units, weekdays)
+        up, down = (unit * (side + jitter) for side, jitter in zip(sides, (rise, fall), strict=True))
         present = np.isfinite(values).mean(axis=(1, 2))
         states = np.where(quantum[:, 0, 0] > 0, SeriesState.JUDGED, SeriesState.NO_VARIANCE)
         states = np.where(present >= self.policy.min_history_ratio, states, SeriesState.INSUFFICIENT)
@@ -152,13 +153,17 @@ class RobustSeasonal:
         ceiling = np.where(measured, np.inf, UNMEASURED)
         return unit * shape, up, down, level, unit[:, 0, 0] * best.slope, ceiling, states.astype(np.float64)
 
-    def _chosen(self, days: Singles, weekdays: Sequence[int]) -> tuple[seasons.Outlook, Singles]:
-        """Return for each series the outlook of the shape that predicts its history best, and that shape [S, 7, K]."""
+    def _chosen(self, days: Singles, weekdays: Sequence[int]) -> tuple[seasons.Outlook, Singles, Singles, Singles]:
+        """Return for each series the outlook of the shape that predicts its history best, and that shape [S, 7, K].
+
+        Also how much higher and lower the shape is a few buckets earlier or later: what comes every day does not come
+        to the minute.
+        """
         slow = seasons.slow_level(days)
         present = np.any(np.isfinite(days), axis=2)
         held: Floats = np.where(present.any(axis=1), days.shape[1] - present.argmax(axis=1), 0.0)
         best = seasons.outlook(days, seasons.FLAT)
-        shape = np.zeros((len(days), 7, days.shape[2]), dtype=np.float32)
+        shape, rise, fall = np.zeros((3, len(days), 7, days.shape[2]), dtype=np.float32)
         least = seasons.mean_error(best.residuals)
         medians: dict[tuple[int, ...], seasons.Medians] = {}
         for richness, candidate in enumerate(seasons.SHAPES[1:], start=1):
@@ -171,10 +176,14 @@ class RobustSeasonal:
             error = seasons.mean_error(other.residuals) * np.float32(1 + COST_OF_RICHNESS * richness)
             better = np.flatnonzero(eligible & (error < least))
             least[better] = error[better]
-            shape[better] = other.profile[better][:, list(candidate.classes)]
+            chosen = other.profile[better]
+            for kept, new in zip(
+                (shape, rise, fall), (chosen, *robust.room(chosen, len(candidate.weights))), strict=True
+            ):
+                kept[better] = new[:, list(candidate.classes)]
             for field in ("level", "slope", "residuals"):
                 getattr(best, field)[better] = getattr(other, field)[better]
-        return best, shape
+        return best, shape, rise, fall
 
     def _half_widths(self, residuals: Singles, floors: Singles, weekdays: Sequence[int]) -> tuple[Singles, Singles]:
         """Return the half-width of the band upwards and downwards, [S, 7, K], in units of the series."""

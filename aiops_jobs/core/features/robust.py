@@ -90,6 +90,17 @@ def smoothed(values: Singles, weights: tuple[float, ...]) -> Singles:
     return np.where(mass > 0, total / np.where(mass > 0, mass, 1), np.nan).astype(np.float32)
 
 
+def room(values: Singles, reach: int) -> tuple[Singles, Singles]:
+    """Return how far neighbours within ``reach`` along the last axis lie above and below each value, at most."""
+    padded = _edges(values, reach)
+    n = values.shape[-1]
+    highest, lowest = values, values
+    for shift in range(2 * reach + 1):
+        near = padded[..., shift : shift + n]
+        highest, lowest = np.fmax(highest, near), np.fmin(lowest, near)
+    return highest - values, values - lowest
+
+
 def _edges(values: Singles, reach: int) -> Singles:
     """Return ``values`` continued beyond both ends by their first and last column."""
     first, final = values[..., :1], values[..., -1:]

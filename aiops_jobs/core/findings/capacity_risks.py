@@ -24,8 +24,8 @@ TARGET_EVERY_S = 3 * 3600.0
 """One published instant of a fan in so many seconds: a day keeps its shape, and the table stays small."""
 HABIT = 0.5
 """A resource that has reached its limit on this share of days lives there: a risk to be shown, not a finding."""
-MOST_MORE = 3.0
-"""More than this multiple of the present capacity is not a matter of adding some: the growth must stop."""
+MOST_MORE = 1.0
+"""More than this share of the present capacity is not a matter of adding some: the growth must stop."""
 SOUND_COVERAGE = 0.9
 THIN_COVERAGE = 0.5
 

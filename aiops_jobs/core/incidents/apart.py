@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from aiops_jobs.core.incidents.columns import Bools, Ints
-from aiops_jobs.core.incidents.links import DEPENDS, TRAFFIC, Links
+from aiops_jobs.core.incidents.links import CONTEXT, DEPENDS, Links
 from aiops_jobs.core.incidents.sessions import Sessions
 
 MAX_ROOTS = 64
@@ -33,7 +33,7 @@ def keep_apart(sessions: Sessions, component: Ints, links: Links) -> tuple[Ints,
     directed = links.kind == DEPENDS
     roots = np.ones(size, bool)
     roots[links.child[directed]] = False
-    roots &= ~sessions.only_traffic
+    roots &= ~sessions.is_faint
     counts = np.bincount(component[roots], minlength=int(component.max()) + 1 if size else 0)
     fresh = int(component.max()) + 1 if size else 0
     for number in np.flatnonzero((counts > 1) & (counts <= MAX_ROOTS)):
@@ -56,11 +56,11 @@ def _pieces(sessions: Sessions, own: Ints, links: Links, roots: Bools) -> Ints |
     directed = links.kind == DEPENDS
     ancestry = _ancestry(len(own), child[directed], parent[directed], np.flatnonzero(roots[own]))
     shared = ancestry.sum(axis=0) > 1
-    alone = ~shared[child] & ~shared[parent] & (links.kind != TRAFFIC)
+    alone = ~shared[child] & ~shared[parent] & (links.kind != CONTEXT)
     piece = _connected(len(own), child[alone], parent[alone])
-    felt = np.flatnonzero(~shared & sessions.has_symptom[own] & ~sessions.only_traffic[own])
+    felt = np.flatnonzero(~shared & sessions.has_symptom[own])
     strong = np.unique(piece[felt])
-    if len(strong) < 2 or _same_surge(links, place, piece, strong):
+    if len(strong) < 2 or _same_surge(sessions, links, place, piece, strong):
         return None
     return _assigned(piece, strong, links, child, parent)
 
@@ -84,9 +84,10 @@ def _connected(size: int, child: Ints, parent: Ints) -> Ints:
     return np.asarray(csgraph.connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _same_surge(links: Links, place: Ints, piece: Ints, strong: Ints) -> bool:
+def _same_surge(sessions: Sessions, links: Links, place: Ints, piece: Ints, strong: Ints) -> bool:
     """Tell whether every strong piece carries load out of the ordinary."""
-    loaded = set(piece[place[links.parent[links.kind == TRAFFIC]]].tolist())
+    load = (links.kind == CONTEXT) & sessions.has_load[links.child]
+    loaded = set(piece[place[links.parent[load]]].tolist())
     return all(int(number) in loaded for number in strong)
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from aiops_jobs.core.features.roles import SYMPTOM_ROLES
 from aiops_jobs.core.incidents.case import FAR, Case, lead
 from aiops_jobs.core.incidents.columns import OPEN, SECOND, to_micros
+from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.incidents.proofs import Proof, alone_proof, change_proof, seen_proof, when
 from aiops_jobs.core.incidents.words import listed, moment, observed_words, short
 from aiops_jobs.core.policies import MetricRole
@@ -74,7 +74,7 @@ def _resources(case: Case) -> Iterator[Candidate]:
     for node, places in _near(case).items():
         for member in places:
             cause = members.meaning[member].cause
-            if cause not in {"unknown", "traffic"} and members.role[member] not in SYMPTOM_ROLES:
+            if cause not in {"unknown", "traffic"} and not members.is_symptom[member] and not members.is_faint[member]:
                 found.setdefault((node, cause), []).append(member)
     ranked = sorted(found, key=lambda key: (-max(members.strength[m] for m in found[key]), key))
     for key in ranked[:MOST]:
@@ -122,6 +122,12 @@ def _resource(case: Case, node: str, cause: str, places: list[int]) -> Candidate
     if others and not ill:
         candidate.proofs.append(alone_proof(case, node, others))
     return candidate
+
+
+def is_exhausted(members: Members, member: int) -> bool:
+    """Tell whether a member says that a resource is at its limit, or that hardware is damaged."""
+    meaning = members.meaning[member]
+    return meaning.cause not in {"unknown", "traffic"} and _fullness(meaning, members.details[member]) >= NEARLY_FULL
 
 
 def _resource_time(case: Case, began: int, *, is_full: bool) -> float:
@@ -202,7 +208,7 @@ def _change(case: Case, place: int, hops: int) -> Candidate:
 def _instances(case: Case) -> Iterator[Candidate]:
     """Propose what suffers while its stand-ins do not."""
     for node in sorted(case.by_node)[: 5 * MOST]:
-        told = [m for m in case.by_node[node] if case.members.role[m] != "traffic"]
+        told = [m for m in case.by_node[node] if not case.members.is_faint[m]]
         ill, others = case.ill_stand_ins(node)
         if not told or not others or ill >= others / 2:
             continue
@@ -230,7 +236,7 @@ def _dependencies(case: Case) -> Iterator[Candidate]:
     several = len(case.suffering) > 1
     earliest = sorted(case.suffering, key=lambda n: (case.suffering[n], n))[: 3 * MOST]
     for node in sorted(earliest, key=lambda n: (-case.coverage(n), case.suffering[n], n))[: MOST // 2]:
-        places = [m for m in case.by_node[node] if case.members.role[m] != "traffic"]
+        places = [m for m in case.by_node[node] if not case.members.is_faint[m]]
         began = case.suffering[node]
         dependents = len(set(case.suffering) & set(case.topology.distances(node, max_hops=FAR, upwards=True)))
         yield Candidate(
@@ -255,11 +261,11 @@ def _dependents(count: int) -> str:
 
 def _load(case: Case) -> Iterator[Candidate]:
     """Propose more load than usual; an announced event only says where it comes from."""
-    loaded = [n for n, places in case.by_node.items() if any(case.members.role[m] == "traffic" for m in places)]
+    loaded = [n for n, places in case.by_node.items() if any(case.members.is_load[m] for m in places)]
     if not loaded:
         return
     node = min(loaded[: 3 * MOST], key=lambda n: (-case.coverage(n, either_way=True), n))
-    places = [m for m in case.by_node[node] if case.members.role[m] == "traffic"]
+    places = [m for m in case.by_node[node] if case.members.is_load[m]]
     began = min(int(case.members.start[m]) for m in places)
     event = announced(case)
     told = f"; announced as {event['change_id']}: {event['title']}" if event else ""

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aiops_jobs.core.features.roles import SYMPTOM_ROLES
 from aiops_jobs.core.incidents.columns import SECOND, Ints, to_micros
 from aiops_jobs.core.incidents.group import Group, Grouping
-from aiops_jobs.core.incidents.members import ALERT, Members, node_of
+from aiops_jobs.core.incidents.members import Members, node_of
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.incidents.topology import Topology
 from aiops_jobs.core.policies import CorrelationPolicy
@@ -90,8 +89,8 @@ class Case:
 
     @property
     def loud(self) -> list[int]:
-        """The incident's members that tell more than load; all of them where there is only load."""
-        return [m for m in self.own if not self.members.is_traffic[m]] or self.own
+        """The incident's members that are more than context; all of them where there is only context."""
+        return [m for m in self.own if not self.members.is_faint[m]] or self.own
 
     @cached_property
     def ended(self) -> int:
@@ -131,10 +130,9 @@ class Case:
     @cached_property
     def suffering(self) -> Mapping[str, int]:
         """Nodes with symptoms, and the begin of the first at each."""
-        roles = {*SYMPTOM_ROLES, ALERT}
         found: dict[str, int] = {}
         for node, places in self.by_node.items():
-            begins = [int(self.members.start[m]) for m in places if self.members.role[m] in roles]
+            begins = [int(self.members.start[m]) for m in places if self.members.is_symptom[m]]
             if begins:
                 found[node] = min(begins)
         return found
@@ -177,8 +175,8 @@ class Case:
 
     @cached_property
     def _to_explain(self) -> tuple[set[str], set[str]]:
-        """Return the nodes that suffer, and all that say more than that their load is unusual."""
-        loud = {n for n, places in self.by_node.items() if any(self.members.role[m] != "traffic" for m in places)}
+        """Return the nodes that suffer, and all that are more than context."""
+        loud = {n for n, places in self.by_node.items() if not all(self.members.is_faint[m] for m in places)}
         everything = loud or set(self.by_node)
         return set(self.suffering) or everything, everything
 
@@ -191,7 +189,7 @@ class Case:
 
     def _counts(self, member: int, start: int, end: int) -> bool:
         begun = int(self.members.start[member])
-        return self.members.role[member] != "traffic" and begun < end and int(self.members.end[member]) > start
+        return not self.members.is_faint[member] and begun < end and int(self.members.end[member]) > start
 
 
 def evidence_windows(cases: list[Case]) -> list[tuple[int, int]]:

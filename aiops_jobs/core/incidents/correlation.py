@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.core.incidents.alerts import to_alerts
-from aiops_jobs.core.incidents.candidates import announced
+from aiops_jobs.core.incidents.candidates import announced, is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
 from aiops_jobs.core.incidents.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members
@@ -25,6 +25,9 @@ from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
+
+MANY = 3
+"""So many different warnings at once are an incident, however short each is."""
 
 
 @dataclass(frozen=True)
@@ -125,21 +128,38 @@ def correlate_members(
 def is_incident(case: Case, policies: Policies) -> bool:
     """Tell whether a group is worth calling an incident.
 
-    It is not where nothing is severe enough, where there is only load that was announced, or where a single alert rule
-    speaks of a single component and is over, or flaps, within the time it is held back.
+    It is not where
+
+    * nothing is as severe as the policy asks;
+    * nobody feels it and no alert speaks of it, unless a critical finding does, and, during an announced event, one
+      of something exhausted: more load and busier machines are what the announcement said;
+    * there are only a few warnings of alert rules, and each is over, or flaps, within the time it is held back.
     """
-    members, own = case.members, case.own
-    severity = max(int(members.severity[m]) for m in own)
+    members, loud = case.members, case.loud
+    severity = max(int(members.severity[m]) for m in case.own)
     if severity < SEVERITIES.index(policies.correlation.min_severity):
         return False
-    if all(members.is_traffic[m] for m in own) and announced(case):
-        return False
-    is_lonely = all(members.is_alert[m] for m in own) and len({members.name[m] for m in own}) == 1
-    if not is_lonely or len(case.by_node) > 1 or severity == len(SEVERITIES) - 1:
+    is_critical = severity == len(SEVERITIES) - 1
+    alerts = [m for m in loud if members.is_alert[m]]
+    if not alerts and not case.suffering:
+        return is_critical and (not announced(case) or any(is_exhausted(members, m) for m in loud))
+    if is_critical or len(alerts) < len(loud):
         return True
-    flaps = any(members.is_flapping[m] for m in own)
-    lasted = max(min(int(members.end[m]), case.world.until) for m in own) - case.began
-    return lasted > int((policies.alerts.flap_window_s if flaps else policies.alerts.hold_s) * SECOND)
+    told = sorted({(members.nodes[m] or "", members.name[m]) for m in alerts})
+    if len(told) >= MANY:
+        return True
+    return any(
+        _lasts(case, [m for m in alerts if (members.nodes[m] or "", members.name[m]) == key], policies) for key in told
+    )
+
+
+def _lasts(case: Case, episodes: list[int], policies: Policies) -> bool:
+    """Tell whether one rule has been heard of one component for longer than it is held back."""
+    members = case.members
+    begun = min(int(members.start[m]) for m in episodes)
+    heard = max(min(int(members.heard[m]), case.world.until) for m in episodes)
+    flaps = any(members.is_flapping[m] for m in episodes)
+    return heard - begun > int((policies.alerts.flap_window_s if flaps else policies.alerts.hold_s) * SECOND)
 
 
 def _history(facts: Facts, members: Members) -> TopologyHistory:

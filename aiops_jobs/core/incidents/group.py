@@ -30,7 +30,7 @@ class Group:
 
     Args:
         incident_id: Deterministic; never re-numbered.
-        anchor: The first member that is not about load alone; the incident begins with it.
+        anchor: The first member that is more than context; the incident begins with it.
         members: Positions in `Members`, by begin.
         sessions: Positions in `Sessions`; empty where the members name no node.
         links: The links among them.
@@ -138,7 +138,7 @@ def _pools(members: Members, sessions: Sessions, component: Ints) -> list[Pool]:
     own: dict[int, list[int]] = {}
     for session, number in enumerate(component):
         own.setdefault(int(number), []).append(session)
-    loud = ~members.is_traffic
+    loud = ~members.is_faint
     pools = [(next((m for m in pool if loud[m]), pool[0]), pool, own[number]) for number, pool in by_component.items()]
     pools += [(int(member), [int(member)], []) for member in np.flatnonzero(sessions.of_member < 0)]
     return sorted(pools)

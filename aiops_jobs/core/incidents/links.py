@@ -1,4 +1,4 @@
-"""Which sessions are related, and why: by dependency, by service, by load, or by a silent component all share.
+"""Which sessions are related, and why: by dependency, by service, by a silent component all share, or as context.
 
 Trouble travels from a component to what depends on it, so two components that merely use a third are not related: a
 host or a gateway that everything touches would merge the world. It links its users only if it suffers itself (then it
@@ -17,8 +17,8 @@ from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.topology import Topology, TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
 
-DEPENDS, SERVICE, SHARED, TRAFFIC = 0, 1, 2, 3
-KINDS = ("depends on", "belongs to the service of", "shares a silent component with", "carries the load of")
+DEPENDS, SERVICE, SHARED, CONTEXT = 0, 1, 2, 3
+KINDS = ("depends on", "belongs to the service of", "shares a silent component with", "is context of")
 
 
 @dataclass(frozen=True)
@@ -105,15 +105,15 @@ class Linker:
         self._node_place = sessions.node[self._by_node] * self._width + (sessions.start[self._by_node] - self._base)
 
     def links(self) -> Links:
-        """Return every link: those by load only where a session has nothing but load to tell."""
+        """Return every link; a session that is only context gets a single one."""
         if not len(self.sessions):
             return no_links()
         depends = self._by_dependency()
-        firm = ~self.sessions.only_traffic
+        firm = ~self.sessions.is_faint
         solid = depends.taken(np.flatnonzero(firm[depends.child] & firm[depends.parent]))
         service = self._by_service(firm)
         shared = self._by_silent_component(joined([solid, service]), firm)
-        return joined([solid, service, shared, self._by_load(depends, firm)])
+        return joined([solid, service, shared, self._by_nearness(depends, firm)])
 
     def nearest(self, session: Ints, micros: Ints) -> Ints:
         """Return how far the nearest begin of a session's members is from an instant, pair by pair."""
@@ -233,8 +233,8 @@ class Linker:
             bunches[-1].append(session)
         return bunches
 
-    def _by_load(self, depends: Links, firm: Bools) -> Links:
-        """Give each session that only carries load one link: to trouble at it or next to it, else to other load."""
+    def _by_nearness(self, depends: Links, firm: Bools) -> Links:
+        """Give each session that is only context one link: to trouble at or next to its node, else to other context."""
         everything = np.arange(len(self.sessions))
         depends = joined([depends, self._timed(everything, self.sessions.node, np.zeros_like(everything))])
         swapped = Links(depends.parent, depends.child, depends.hops, depends.gap, depends.kind, depends.via)
@@ -243,7 +243,7 @@ class Linker:
         order = np.lexsort((both.parent, both.gap, both.hops, ~firm[both.parent], both.child))
         first = order[np.flatnonzero(np.diff(both.child[order], prepend=-1))]
         best = both.taken(first)
-        return _links(best.child, best.parent, best.hops, best.gap, TRAFFIC)
+        return _links(best.child, best.parent, best.hops, best.gap, CONTEXT)
 
 
 def _links(child: Ints, parent: Ints, hops: Ints, gap: Ints, kind: int, via: str = "") -> Links:

@@ -20,6 +20,7 @@ ALERT = "alert"
 """Role of an alert whose name fits no metric role: somebody thought it worth telling, no more is known."""
 ALERT_STRENGTH = 2.0
 """Score an alert counts with: its rule has decided, so it is clearly beyond the boundary."""
+MACHINES = frozenset({"host", "disk"})
 HARDWARE = MetricRole("", "hardware", cause="infra", label="disk health")
 """What any alert about a disk stands for: nobody feels a disk, whatever the alert is called."""
 UNHEALTHY_DATA = frozenset({"stale", "no_data", "insufficient_data"})
@@ -37,6 +38,8 @@ class Members:
     is_flapping: Bools
     start: Ints
     end: Ints
+    heard: Ints
+    """Until when its source spoke of it: as ``end``, but the last notification of an alert that nobody resolved."""
     detected: Ints
     severity: Ints
     """Position in ``SEVERITIES``."""
@@ -63,13 +66,19 @@ class Members:
 
     @cached_property
     def is_symptom(self) -> Bools:
-        """Whether users feel it: latency, errors, and alerts that are about nothing else we know."""
-        return np.array([role in SYMPTOM_ROLES or role == ALERT for role in self.role], dtype=bool)
+        """Whether users feel it: latency and errors above the machines, and services' alerts about who knows what."""
+        felt = [_is_felt(role, node) for role, node in zip(self.role, self.nodes, strict=True)]
+        return np.array(felt, dtype=bool) & ~self.is_faint
 
     @cached_property
-    def is_traffic(self) -> Bools:
+    def is_load(self) -> Bools:
         """Whether it only says that there is more or less to do."""
         return np.array([role == "traffic" for role in self.role], dtype=bool)
+
+    @cached_property
+    def is_faint(self) -> Bools:
+        """Whether it is only context: load, or an alert for information. It joins incidents and links nothing."""
+        return np.asarray(self.is_load | (self.severity == SEVERITIES.index("info")), dtype=bool)
 
     def taken(self, order: Sequence[int] | Ints) -> Members:
         """Return these members, in this order."""
@@ -104,6 +113,11 @@ def to_members(alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, pol
     return members.taken(order)
 
 
+def _is_felt(role: str, node: str | None) -> bool:
+    kind = (node or "").partition("/")[0]
+    return (role in SYMPTOM_ROLES and kind not in MACHINES) or (role == ALERT and kind in {"service", "gateway", ""})
+
+
 def node_of(entity: str | None, service: str | None, host: str | None) -> str | None:
     """Return the node of the topology a row speaks about: its entity, else its service, else its host."""
     if entity:
@@ -125,6 +139,11 @@ def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
         is_flapping=np.asarray(alerts["is_flapping"].combine_chunks().to_numpy(zero_copy_only=False), dtype=bool),
         start=started,
         end=micros_of(alerts["resolved_at"]),
+        heard=np.where(
+            np.asarray(pc.equal(plain(alerts["resolved_by"]), "integration").fill_null(False)),
+            micros_of(alerts["resolved_at"]),
+            micros_of(alerts["last_event_at"]),
+        ),
         detected=started,
         severity=_severity(alerts),
         strength=np.full(len(names), ALERT_STRENGTH),
@@ -153,6 +172,7 @@ def _from_findings(findings: pa.Table, anomalies: pa.Table, roles: Sequence[Metr
         is_flapping=np.zeros(len(ids), bool),
         start=micros_of(rows["started_at"]),
         end=micros_of(rows["ended_at"]),
+        heard=micros_of(rows["ended_at"]),
         detected=micros_of(rows["detected_at"]),
         severity=_severity(rows),
         strength=floats_of(rows["score"]),

@@ -93,5 +93,5 @@ def _sentence(kind: int, via: str, child: str, parent: str, *, is_child: bool) -
     if kind == SHARED:
         return f"`{own}` and `{other}` both depend on `{via}`, as does nearly all else that suffers"
     if own == other:
-        return f"Unusual load of `{own}` itself"
-    return f"`{own}` carries the load of `{other}`" if is_child else f"`{own}` shares its load with `{other}`"
+        return f"Context of `{own}` itself (load, or for information)"
+    return f"Context: `{own}` is next to `{other}`" if is_child else f"`{own}` is next to `{other}`, which is context"

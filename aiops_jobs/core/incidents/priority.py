@@ -101,7 +101,7 @@ def _urgency_factors(case: Case) -> list[Factor]:
     severity = max(int(members.severity[m]) for m in case.own)
     lost = max((_lost(members.details[m]) for m in case.own if members.role[m] == "errors"), default=0.0)
     slowed = max((_slowed(members.details[m]) for m in case.own if members.role[m] == "latency"), default=1.0)
-    lasted = min(case.ended, case.world.until) - case.began
+    lasted = min(case.ended, case.world.until) - case.felt
     return [
         Factor("severity", SEVERITIES[severity], 1.0, float(severity)),
         Factor("error_share", quantity(lost, "1", "lost_ratio"), 1.0, float(lost >= LOST_RATIO)),

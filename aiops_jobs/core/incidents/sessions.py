@@ -1,7 +1,7 @@
 """What happens at one node without a long pause is one session: incidents are made of sessions, not of rows.
 
-So a storm of a hundred thousand alerts costs as much as the entities it comes from. Unusual load has sessions of its
-own: it is the weather in which trouble happens, not its begin.
+So a storm of a hundred thousand alerts costs as much as the entities it comes from. Unusual load, and alerts for
+information, have sessions of their own: they are the weather in which trouble happens, not its begin.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ class Sessions:
         of_member: Session of each member; -1 for a member that names no node.
         last_start: Begin of the latest member.
         first_member: Position of the earliest member.
-        has_symptom, has_cause: What kinds of members there are.
-        only_traffic: Whether it is about load, and nothing else.
+        has_symptom, has_cause, has_load: What kinds of members there are.
+        is_faint: Whether it is context, and nothing else.
     """
 
     names: list[str]
@@ -37,7 +37,8 @@ class Sessions:
     first_member: Ints
     has_symptom: Bools
     has_cause: Bools
-    only_traffic: Bools
+    has_load: Bools
+    is_faint: Bools
 
     def __len__(self) -> int:
         return len(self.node)
@@ -50,16 +51,16 @@ class Sessions:
 def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
     """Return the sessions of all members that name a node.
 
-    A member continues the session of its node if it begins within ``gap_s`` of the one before, while another member of
-    it still goes on, or as the return of a resource's trouble within ``reopen_s``; no session takes members longer
-    than ``max_duration_s`` after its first.
+    A member continues the session of its node if it begins while another member of it still goes on or within ``gap_s``
+    after that, or as the return of a resource's trouble within ``reopen_s``; no session takes members longer than
+    ``max_duration_s`` after its first.
     """
     nodes = members.nodes
     names = sorted({node for node in nodes if node})
     place = {name: i for i, name in enumerate(names)}
     node = np.array([place[n] if n else -1 for n in nodes], np.int64)
     placed = np.flatnonzero(node >= 0)
-    lane = 2 * node + members.is_traffic
+    lane = 2 * node + members.is_faint
     order = placed[np.lexsort((placed, members.start[placed], lane[placed]))]
     recurs = _recurs(members, node, policy)
     breaks = _breaks(lane[order], members.start[order], members.end[order], recurs[order], policy)
@@ -104,14 +105,13 @@ def _points_to_cause(members: Members) -> Bools:
 
 
 def _breaks(node: Ints, start: Ints, end: Ints, recurs: Bools, policy: CorrelationPolicy) -> Bools:
-    """Tell which members (sorted by node, or its load, and begin) begin a session."""
+    """Tell which members (sorted by node, context apart, and begin) begin a session."""
     if not len(node):
         return np.zeros(0, bool)
     fresh = np.diff(node, prepend=-1) != 0
     latest = _running_max(end, fresh)
-    pause = np.diff(start, prepend=start[:1]) > int(policy.gap_s * SECOND)
-    idle = np.concatenate([[True], latest[:-1] <= start[1:]])
-    breaks = np.asarray(fresh | (pause & idle & ~recurs), dtype=bool)
+    idle = np.concatenate([[True], start[1:] - latest[:-1] > int(policy.gap_s * SECOND)])
+    breaks = np.asarray(fresh | (idle & ~recurs), dtype=bool)
     limit = int(policy.max_duration_s * SECOND)
     heads = np.flatnonzero(breaks)
     tails = np.append(heads[1:], len(node)) - 1
@@ -145,7 +145,7 @@ def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -
     causes = _points_to_cause(members)
     if not len(order):
         none, never = np.zeros(0, np.int64), np.zeros(0, bool)
-        return Sessions(names, of_member, none, none, none, none, none, never, never, never)
+        return Sessions(names, of_member, none, none, none, none, none, never, never, never, never)
     return Sessions(
         names=names,
         of_member=of_member,
@@ -156,5 +156,6 @@ def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -
         first_member=np.minimum.reduceat(order, edges),
         has_symptom=np.logical_or.reduceat(members.is_symptom[order], edges),
         has_cause=np.logical_or.reduceat(causes[order], edges),
-        only_traffic=np.logical_and.reduceat(members.is_traffic[order], edges),
+        has_load=np.logical_or.reduceat(members.is_load[order], edges),
+        is_faint=np.logical_and.reduceat(members.is_faint[order], edges),
     )

@@ -87,7 +87,8 @@ def standing(split: Split, verdicts: pa.Table, policy: IngestPolicy) -> Standing
 def blocking_problems(split: Split, policy: IngestPolicy) -> list[str]:
     """Return why rows are not fit to be published as a whole, in words; empty where they are."""
     problems = []
-    if split.quarantined_ratio > policy.max_quarantined_ratio:
+    is_many = split.rows_quarantined >= policy.min_quarantined_count or not split.rows_published
+    if split.quarantined_ratio > policy.max_quarantined_ratio and is_many:
         reasons = pc.value_counts(split.quarantine["reason_code"].cast(pa.string())).to_pylist()
         named = ", ".join(f"{r['values']} {r['counts']}" for r in sorted(reasons, key=lambda r: str(r["values"])))
         problems.append(

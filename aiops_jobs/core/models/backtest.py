@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_jobs.core.models.candidates import NAMES, NEWS, Clock, Floats, Ints, forecast_candidates, mean
+from aiops_jobs.core.models.candidates import NAMES, NEWS, Clock, Floats, Ints, forecast_candidates
 
 HORIZONS_H = (1.0, 3.0, 6.0, 12.0, 18.0, 24.0, 36.0, 48.0, 72.0, 96.0, 120.0, 168.0, 240.0, 336.0, 504.0, 672.0)
 """Distances, in hours, at which candidates are compared; between them everything is interpolated."""
@@ -52,7 +52,8 @@ class Backtest:
         points: Candidates' forecasts, ``(O, K, S, H)``.
         trust: How sure it was that a new trend had begun, ``(O, S)``.
         actual: What came, ``(O, S, H)``; ``nan`` where it is missing or not yet known.
-        scale: Usual change over a day of each series, ``(S,)``; makes series comparable.
+        scales: Usual change over a day of each series as known at each origin, ``(O, S)``: makes series comparable.
+        scale: The same as known now, ``(S,)``.
     """
 
     clock: Clock
@@ -61,6 +62,7 @@ class Backtest:
     points: Floats
     trust: Floats
     actual: Floats
+    scales: Floats
     scale: Floats
 
 
@@ -81,7 +83,8 @@ def run_backtest(values: Floats, clock: Clock, steps: Ints) -> Backtest:
         points[place], trust[place] = forecast_candidates(values[:, : length - age], steps, clock)
     padded = np.concatenate([values, np.full((series, int(steps[-1])), np.nan)], axis=1)
     actual = np.moveaxis(padded[:, length - ages[:, None] + steps - 1], 0, 1)
-    return Backtest(clock, steps, ages, points, trust, actual, _scale(values, clock))
+    scales = _scales(values, clock, np.concatenate([ages, [0]]))
+    return Backtest(clock, steps, ages, points, trust, actual, scales[:-1], scales[-1])
 
 
 def losses_of(test: Backtest) -> Floats:
@@ -91,7 +94,7 @@ def losses_of(test: Backtest) -> Floats:
     blames none, however far off it was.
     """
     errors = np.abs(test.actual[:, None] - test.points)
-    return np.asarray(errors / (errors.mean(axis=1, keepdims=True) + FLOOR * test.scale[:, None]))
+    return np.asarray(errors / (errors.mean(axis=1, keepdims=True) + FLOOR * test.scales[:, None, :, None]))
 
 
 def weights_at(test: Backtest, losses: Floats, prior: Prior, age: int) -> Floats:
@@ -123,37 +126,37 @@ def past_blends(test: Backtest, prior: Prior) -> tuple[Floats, Floats]:
     return points, dissent
 
 
-def spread_at(test: Backtest, errors: Floats, prior: Prior, age: int) -> Floats:
-    """Return the absolute error to expect of the blend ``age`` steps before the end, in units of scale, ``(S, H)``.
-
-    Args:
-        test: The past.
-        errors: Absolute errors of past blends in units of scale, ``(O, S, H)``.
-        prior: Errors to expect where the series has shown few.
-        age: Steps before the end of the history.
-    """
-    return _expected(test, np.minimum(errors, WIDEST), prior.errors, age)
-
-
 def past_errors(test: Backtest, prior: Prior) -> tuple[Floats, Floats]:
     """Return actual minus blend, and the absolute error that was to be expected, ``(O, S, H)`` each.
 
-    Both are in units of each series' scale; the first is ``nan`` where nothing is known yet.
+    Both are in the unit of the series; the first is ``nan`` where nothing is known yet.
     """
-    points, dissent = past_blends(test, prior)
-    scale = test.scale[:, None]
-    errors = (test.actual - points) / scale
-    spread = dissent / scale
+    points, spread = past_blends(test, prior)
+    errors = test.actual - points
     for place, age in enumerate(test.ages):
-        spread[place] += spread_at(test, np.abs(errors), prior, int(age))
+        spread[place] += spread_at(test, errors, prior, int(age), test.scales[place])
     return errors, spread
+
+
+def spread_at(test: Backtest, errors: Floats, prior: Prior, age: int, scale: Floats) -> Floats:
+    """Return the absolute error to expect of the blend ``age`` steps before the end, ``(S, H)``.
+
+    Args:
+        test: The past.
+        errors: Errors of past blends, ``(O, S, H)``; only those known at ``age`` are used.
+        prior: Errors to expect where the series has shown few.
+        age: Steps before the end of the history.
+        scale: Usual change over a day as known then, ``(S,)``.
+    """
+    sizes = np.minimum(np.abs(errors), WIDEST * scale[:, None])
+    return _expected(test, sizes, prior.errors * scale[:, None], age)
 
 
 def pooled_prior(test: Backtest, fallback: Prior) -> Prior:
     """Return losses and errors pooled over all series and origins; where nothing is known, the fallback's."""
     losses = _pooled(losses_of(test), (0, 2), fallback.losses)
     points, _ = past_blends(test, Prior(losses, fallback.errors))
-    errors = np.minimum(np.abs(test.actual - points) / test.scale[:, None], WIDEST)
+    errors = np.minimum(np.abs(test.actual - points) / test.scales[:, :, None], WIDEST)
     return Prior(losses, _pooled(errors, (0, 1), fallback.errors))
 
 
@@ -162,11 +165,23 @@ def mixed(values: Floats, matrix: Floats) -> Floats:
     return np.asarray(np.einsum("...h,hg->...g", values, matrix))
 
 
-def _scale(values: Floats, clock: Clock) -> Floats:
-    lag = clock.day if values.shape[1] > clock.day else 1
-    change = mean(np.abs(values[:, lag:] - values[:, :-lag]))
-    size = mean(np.abs(values))
-    return np.maximum(np.nan_to_num(change), 1e-6 * np.nan_to_num(size) + 1e-12)
+def _scales(values: Floats, clock: Clock, ages: Ints) -> Floats:
+    """Return the mean absolute change over a day of each series up to each age, ``(len(ages), S)``, never zero."""
+    lag = min(clock.day, max(values.shape[1] - 1, 1))
+    change = np.abs(values[:, lag:] - values[:, :-lag])
+    end = values.shape[1] - ages
+    small = 1e-6 * _mean_until(np.abs(values), end) + 1e-12
+    return np.maximum(_mean_until(change, end - lag), small)
+
+
+def _mean_until(values: Floats, ends: Ints) -> Floats:
+    """Return the mean of each row up to each end without its ``nan``; 0 where nothing is there, ``(E, S)``."""
+    is_known = np.isfinite(values)
+    zero = np.zeros((len(values), 1))
+    total = np.concatenate([zero, np.cumsum(np.where(is_known, values, 0.0), axis=1)], axis=1)
+    count = np.concatenate([zero, np.cumsum(is_known, axis=1)], axis=1)
+    place = np.clip(ends, 0, values.shape[1])
+    return np.asarray((total[:, place] / np.maximum(count[:, place], 1.0)).T)
 
 
 def _pooled(errors: Floats, axes: tuple[int, ...], fallback: Floats) -> Floats:

@@ -31,6 +31,10 @@ BREAK = 8.0
 """A step between blocks this many robust deviations from the usual step starts a new regime (restart, clean-up)."""
 MIN_PAST = 4
 """Past slopes needed to know what is usual."""
+JUMP = 10.0
+"""A change from one step to the next this many times the usual one is a jump."""
+BEFORE_JUMP = 12
+"""Steps before a jump that tell where the series came from."""
 SURPRISE = 3.0
 """A slope this many robust deviations from a series' past slopes begins to be news; at twice as many it is."""
 
@@ -67,7 +71,14 @@ def forecast_candidates(values: Floats, steps: Ints, clock: Clock) -> tuple[Floa
     daily, weekly = season(values, clock.day), season(values, clock.week)
     if length < 2 * clock.week:
         weekly = daily
-    flat_day, flat_week = values - _behind(daily, length), values - _behind(weekly, length)
+    elif length < 3 * clock.week:
+        # The day is known from many days, so that two weeks need to agree on the rest only.
+        weekly = np.resize(daily.T, (clock.week, len(values))).T
+        weekly = weekly + season(values - _behind(weekly, length), clock.week)
+    whole = values - _behind(weekly, length)
+    is_old = np.arange(length) < last_jump(whole, clock)[:, None]
+    flat_day = np.where(is_old, np.nan, values - _behind(daily, length))
+    flat_week = np.where(is_old, np.nan, whole)
     soon_day, soon_week = _ahead(daily, steps), _ahead(weekly, steps)
     trends = [slope_and_level(flat_week, round(days * clock.day)) for days in SPANS_D]
     made = [
@@ -79,7 +90,7 @@ def forecast_candidates(values: Floats, steps: Ints, clock: Clock) -> tuple[Floa
         _naive(values, steps, clock.week),
     ]
     spare = _level(values, length)
-    trust = trust_in_trend(flat_week, trends[0][0], round(SPANS_D[0] * clock.day))
+    trust = trust_in_trend(flat_week, whole, trends[0][0], round(SPANS_D[0] * clock.day))
     return np.stack([np.where(np.isfinite(one), one, spare) for one in made]), trust
 
 
@@ -87,7 +98,8 @@ def season(values: Floats, period: int) -> Floats:
     """Return the typical course over one period, ``(S, period)``; its first element is the step after the history.
 
     The history is cut into whole periods that end with it; each is freed of its own level and slope, and the median
-    over periods is taken at every position. Fewer than two periods, or a position never seen, give zero.
+    over periods is taken at every position; of only two, what both agree on. Fewer than two periods, or a position
+    never seen, give zero.
     """
     series, length = values.shape
     cycles = length // period
@@ -98,7 +110,7 @@ def season(values: Floats, period: int) -> Floats:
     slope = np.gradient(_filled(level), axis=1) / period
     inside = np.arange(period) - (period - 1) / 2.0
     rest = blocks - level[:, :, None] - slope[:, :, None] * inside
-    course = median(np.swapaxes(rest, 1, 2))
+    course = _agreed(rest[:, 0], rest[:, 1]) if cycles == 2 else median(np.swapaxes(rest, 1, 2))
     return np.nan_to_num(course - mean(course)[:, None])
 
 
@@ -123,16 +135,49 @@ def slope_and_level(values: Floats, span: int) -> tuple[Floats, Floats]:
     return slope, median(tail + slope[:, None] * age)
 
 
-def trust_in_trend(values: Floats, slope: Floats, span: int) -> Floats:
+def last_jump(values: Floats, clock: Clock) -> Ints:
+    """Return where the newest regime of each series begins, ``(S,)``: 0 where nothing jumped in the last two days.
+
+    A jump dwarfs the week's changes from step to step, and the series has not come back from it. What was before it
+    (before a clean-up, a restart, a deployment) tells nothing about level and trend any more, even if that was two
+    hours ago.
+    """
+    length, reach = values.shape[1], 2 * clock.day
+    begin = np.zeros(len(values), dtype=np.int64)
+    if length < reach + BEFORE_JUMP:
+        return begin
+    change = np.diff(values[:, -min(clock.week, length) :], axis=1)
+    size = np.abs(change - median(change)[:, None])
+    usual = np.maximum(JUMP * median(size), 0.5 * JUMP * _quantile(size, 0.95))
+    is_large = size[:, -reach:] > usual[:, None]
+    rows = np.flatnonzero(is_large.any(axis=1))
+    if len(rows):
+        around = np.lib.stride_tricks.sliding_window_view(values[rows, -reach - BEFORE_JUMP : -1], BEFORE_JUMP, axis=1)
+        before = median(around)
+        now = median(values[rows, -3:])[:, None]
+        step = change[rows, -reach:]
+        is_lasting = (now - before) * np.sign(step) > 0.5 * np.abs(step)
+        place = np.where(is_large[rows] & is_lasting, np.arange(length - reach, length), 0)
+        begin[rows] = place.max(axis=1)
+    return begin
+
+
+def trust_in_trend(values: Floats, past: Floats, slope: Floats, span: int) -> Floats:
     """Return how sure it is that a new trend has begun within ``span``, 0 to 1, ``(S,)``.
 
     It must be steeper than the past has ever made plausible, and must have gone on through every quarter of the
     span but the first: a step, a ramp that has ended or an outlier is no trend.
+
+    Args:
+        values: The newest regime, without its season.
+        past: The whole history, without its season.
+        slope: Slope per step over the span.
+        span: Steps.
     """
     quarter = max(1, span // 4)
     if values.shape[1] < 4 * quarter:
         return np.zeros(len(values))
-    usual, spread = _usual_slope(values, span)
+    usual, spread = _usual_slope(past, span)
     change = np.diff(_block_medians(values, quarter, 4), axis=1) * np.sign(slope)[:, None]
     is_lasting = change.min(axis=1) > 0.25 * median(change)
     surprise = np.abs(slope - usual) / np.maximum(spread, 1e-300)
@@ -155,6 +200,19 @@ def mean(values: Floats) -> Floats:
     count = present.sum(axis=-1)
     total = np.where(present, values, 0.0).sum(axis=-1)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _quantile(values: Floats, level: float) -> Floats:
+    """Return the value below which about a share ``level`` of each row lies."""
+    ordered = np.sort(values, axis=1)
+    place = np.maximum((level * np.isfinite(ordered).sum(axis=1)).astype(np.int64) - 1, 0)
+    return np.asarray(np.take_along_axis(ordered, place[:, None], 1)[:, 0])
+
+
+def _agreed(one: Floats, other: Floats) -> Floats:
+    """Return what two witnesses agree on: the smaller of two values of one sign, else nothing."""
+    smaller = np.where(np.abs(one) <= np.abs(other), one, other)
+    return np.where(np.sign(one) == np.sign(other), smaller, np.where(np.isfinite(one + other), 0.0, np.nan))
 
 
 def _ahead(course: Floats, steps: Ints) -> Floats:
@@ -216,8 +274,7 @@ def _usual_slope(values: Floats, span: int) -> tuple[Floats, Floats]:
         return np.zeros(len(values)), np.full(len(values), np.inf)
     past = np.diff(_block_medians(values, half, count)[:, :-2], axis=1) / half
     usual = np.nan_to_num(median(past))
-    away = np.sort(np.abs(past - usual[:, None]), axis=1)
-    known = np.isfinite(away).sum(axis=1)
-    place = np.maximum((0.9 * known).astype(np.int64) - 1, 0)[:, None]
-    spread = np.fmax(1.4826 * median(away), np.take_along_axis(away, place, 1)[:, 0] / 1.645)
+    away = np.abs(past - usual[:, None])
+    known = np.isfinite(past).sum(axis=1)
+    spread = np.fmax(1.4826 * median(away), _quantile(away, 0.9) / 1.645)
     return usual, np.where(known >= MIN_PAST, spread, np.inf)

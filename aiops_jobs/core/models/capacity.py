@@ -146,12 +146,12 @@ def forecast_paths(values: Floats, model: CapacityModel, horizon_s: float) -> Pa
     """
     test = run_backtest(values, model.clock, model.steps)
     points, _ = past_blends(test, model.prior)
-    errors = np.abs(test.actual - points) / test.scale[:, None]
+    errors = test.actual - points
     steps = np.arange(1, max(1, round(horizon_s / model.step_s)) + 1)
     between = _interpolation(model.steps, steps)
     weights = mixed(weights_at(test, losses_of(test), model.prior, 0), between)
     point, dissent = blended(weights, *forecast_candidates(values, steps, model.clock))
-    spread = dissent + mixed(spread_at(test, errors, model.prior, 0), between) * test.scale[:, None]
+    spread = dissent + mixed(spread_at(test, errors, model.prior, 0, test.scale), between)
     offsets = np.sort(mixed(model.offsets, between), axis=0)
     return Paths(steps, point[:, None, :] + spread[:, None, :] * offsets)
 
@@ -169,7 +169,7 @@ def judge_capacity(values: Floats, model: CapacityModel, later: int) -> dict[str
     """
     test = run_backtest(values, model.clock, model.steps)
     errors, spread = past_errors(test, model.prior)
-    naive = np.abs(test.actual - test.points[:, NAMES.index("naive_day")]) / test.scale[:, None]
+    naive = np.abs(test.actual - test.points[:, NAMES.index("naive_day")]) / test.scales[:, :, None]
     is_late = np.isfinite(errors) & (test.ages <= later)[:, None, None]
     count = int(is_late.sum())
     if not count:
@@ -177,7 +177,7 @@ def judge_capacity(values: Floats, model: CapacityModel, later: int) -> dict[str
     inner = slice(int(np.searchsorted(LEVELS, INNER[0])), int(np.searchsorted(LEVELS, INNER[1])) + 1)
     levels, offsets = LEVELS[inner], model.offsets[inner]
     gap = (errors / spread)[..., None] - offsets.T
-    loss = spread * 2.0 * np.where(gap >= 0, levels * gap, (levels - 1.0) * gap).mean(axis=-1)
+    loss = spread / test.scales[:, :, None] * 2.0 * np.where(gap >= 0, levels * gap, (levels - 1.0) * gap).mean(axis=-1)
     is_below = gap[..., -1] <= 0
     is_covered = is_below & (gap[..., 0] >= 0)
     wql = float(loss[is_late].sum() / max(float(naive[is_late].sum()), 1e-12))

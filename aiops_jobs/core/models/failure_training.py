@@ -38,6 +38,7 @@ def try_failure_model(
     features = to_features(readings, failures.confirmed)
     examples = to_examples(features, readings, failures, horizon_s=policy.horizon_s)
     later_s = later_period(failures.known_s, policy)
+    examples = examples.between(failures.known_s - policy.lookback_s, failures.known_s)
     older = examples.between(-np.inf, later_s[0] - policy.horizon_s)
     later = examples.between(*later_s)
     parameters = {"settings": SETTINGS, "folds": FOLDS, "every": EVERY, "policy": asdict(policy)}

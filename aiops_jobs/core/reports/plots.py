@@ -231,7 +231,7 @@ def _breaches(fan: Fan, x: TimeScale, limit: float, height: int) -> list[Element
         if is_main:
             is_right = at > WIDTH * 0.6
             place, style = (at - 8, "breach-label end") if is_right else (at + 8, "breach-label")
-            parts.append(el("text", instant(moment), x=place, y=limit + 18, class_=style))
+            parts.append(el("text", instant(moment), x=place, y=height - BOTTOM - 22, class_=style))
     return parts
 
 

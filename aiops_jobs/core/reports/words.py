@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
 DASH = "–"
-_PREFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e4, "k"))
+_PREFIXES = ((1e12, 1e12, "T"), (1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+"""From which size on a number is divided by what, and what it is called then."""
 _BINARY = ((2.0**40, "TiB"), (2.0**30, "GiB"), (2.0**20, "MiB"), (2.0**10, "KiB"))
 
 
@@ -15,14 +17,14 @@ def number(value: float | None) -> str:
     """Return a number with three significant digits: ``1 234``, ``0.0315``, ``12.4 M``.
 
     Example:
-        >>> [number(v) for v in (0, 0.03149, 5, 1234.5, 12_400_000)]
-        ['0', '0.0315', '5', '1 234', '12.4 M']
+        >>> [number(v) for v in (0, 0.03149, 5, 1234.5, 81_234, 12_400_000)]
+        ['0', '0.0315', '5', '1 234', '81.2 k', '12.4 M']
     """
     if value is None or not math.isfinite(value):
         return DASH
     size = abs(value)
-    for scale, prefix in _PREFIXES:
-        if size >= scale:
+    for least, scale, prefix in _PREFIXES:
+        if size >= least:
             return f"{value / scale:.3g} {prefix}".replace("-", "−")
     if size >= 1000:
         return f"{value:,.0f}".replace(",", " ").replace("-", "−")
@@ -31,6 +33,11 @@ def number(value: float | None) -> str:
     if size < 1e-4:
         return "0" if size == 0 else f"{value:.1e}".replace("-", "−")
     return f"{value:.3g}".replace("-", "−")
+
+
+def whole(amount: int) -> str:
+    """Return a number of things to the last one: ``3 456 000``."""
+    return f"{amount:,}".replace(",", " ")
 
 
 def quantity(value: float | None, unit: str | None, metric: str = "") -> str:
@@ -48,9 +55,7 @@ def quantity(value: float | None, unit: str | None, metric: str = "") -> str:
         return _seconds(value)
     if unit == "By" or (not unit and metric.endswith("_bytes")):
         return _bytes(value)
-    if unit in (None, "", "1"):
-        return number(value)
-    return f"{number(value)} {_spoken(str(unit))}"
+    return f"{number(value)} {_spoken(unit)}".rstrip()
 
 
 def is_share(unit: str | None, metric: str) -> bool:
@@ -115,6 +120,11 @@ def count(amount: int, noun: str, plural: str | None = None) -> str:
     return f"no {words}" if amount == 0 else f"{amount:,} {words}".replace(",", " ")
 
 
+def sentence(text: str) -> str:
+    """Return ``text`` with a capital at its begin; nothing else changes."""
+    return text[:1].upper() + text[1:]
+
+
 def name(text: str | None) -> str:
     """Return the readable part of an entity id: ``service/checkout`` is ``checkout``."""
     return DASH if not text else text.split("/", 1)[-1]
@@ -141,5 +151,6 @@ def _bytes(value: float) -> str:
     return f"{number(value)} B"
 
 
-def _spoken(unit: str) -> str:
-    return unit.strip("{}").replace("/s", " per second").replace("{", "").replace("}", "")
+def _spoken(unit: str | None) -> str:
+    """Return a UCUM code without its annotations: a count of ``{message}`` is just a number."""
+    return "" if unit in (None, "1") else re.sub(r"\{[^}]*\}", "", str(unit))

@@ -1,1 +1,1 @@
-"""From a conclusion to a call on a ticket system: what is said, to whom, and what a call means when it is made."""
+"""From conclusions to what a ticket shall say: drafts, redaction, and which call is due."""

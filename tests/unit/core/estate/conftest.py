@@ -24,7 +24,7 @@ def spec_of(scenario: str, seed: int = 1, window: Window = WEEK, **sizes) -> Est
     return EstateSpec(scenario, seed, window, **{**small, **sizes})
 
 
-@lru_cache(maxsize=12)
+@lru_cache(maxsize=24)
 def _estate(scenario: str, seed: int) -> Estate:
     return simulate(spec_of(scenario, seed))
 

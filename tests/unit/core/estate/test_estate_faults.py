@@ -1,12 +1,13 @@
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from aiops_jobs.core.estate import ledger_from_json, ledger_table, ledger_to_json
 from aiops_jobs.core.estate import catalogue as cat
+from aiops_jobs.core.estate import ledger_from_json, ledger_table, ledger_to_json
 from aiops_jobs.core.estate.physics import lag, propagate
 
 SEEDS = (1, 2, 3, 4, 5)
@@ -77,7 +78,7 @@ def test_sudden_faults_do_not_overlap(seed, estate):
     lasting = ("disk_failure", "filesystem_full", "source_gap")
     sudden = sorted((f for f in estate("demo", seed).ledger if f.kind not in lasting), key=lambda f: f.started_at)
     assert len(sudden) == 7
-    assert all(a.ended_at + timedelta(hours=2) < b.started_at for a, b in zip(sudden, sudden[1:], strict=False))
+    assert all(a.ended_at + timedelta(hours=2) < b.started_at for a, b in pairwise(sudden))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

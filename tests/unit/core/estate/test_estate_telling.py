@@ -3,6 +3,7 @@
 import json
 from collections import Counter, defaultdict
 from datetime import timedelta
+from itertools import pairwise
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -61,9 +62,7 @@ def test_alerting_has_the_defects_of_the_real_thing(estate):
     assert repeated
     unresolved = [s for s in stories.values() if all(r["alert_status"] == "firing" for r in s)]
     assert unresolved
-    flapping = [
-        s for s in stories.values() if sum(a["alert_status"] != b["alert_status"] for a, b in zip(s, s[1:])) >= 4
-    ]
+    flapping = [s for s in stories.values() if sum(a["alert_status"] != b["alert_status"] for a, b in pairwise(s)) >= 4]
     assert flapping
 
 

@@ -107,7 +107,7 @@ def test_a_grid_index_is_the_first_sample_not_before_the_instant(offset, step, s
     assert 0 <= index <= size
     if index < size:
         assert grid.at(index) >= instant
-    if 0 < index:
+    if index > 0:
         assert grid.at(index - 1) < instant
 
 

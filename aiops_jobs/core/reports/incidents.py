@@ -1,0 +1,254 @@
+"""Tells incidents: what suffered, in which order, what was changed, what probably caused it, and on what evidence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from aiops_jobs.contracts import operations as o
+from aiops_jobs.contracts import results as r
+from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.reports.facts import Facts, Row, rows_by
+from aiops_jobs.core.reports.model import Candidate, Change, Incident, Member, Plot, Proof, Ticket
+from aiops_jobs.core.reports.plotting import anomaly_plot, chosen_anomalies
+from aiops_jobs.core.reports.timeline import Bar, Lane, Mark, Timeline
+from aiops_jobs.core.reports.words import name, number
+from aiops_jobs.window import Window
+
+MOST_LANES, MOST_CHANGES, MOST_CANDIDATES = 12, 8, 5
+CHANGES_BEFORE = timedelta(days=1)
+
+
+def build_incidents(facts: Facts, policies: Policies, window: Window) -> tuple[list[Incident], list[Plot]]:
+    """Return the incidents, the most urgent first, and the pictures of strong anomalies that belong to none."""
+    rows = sorted(
+        facts[r.INCIDENTS].to_pylist(), key=lambda row: (row["priority"], row["started_at"], row["incident_id"])
+    )
+    plots = {
+        row["finding_id"]: anomaly_plot(row, facts, policies.report, window, policies.roles)
+        for row in chosen_anomalies(facts, policies.report)
+    }
+    teller = _Teller(facts, window, {key: plot for key, plot in plots.items() if plot is not None})
+    incidents = [teller.incident(row, number) for number, row in enumerate(rows, start=1)]
+    members = {member for row in rows for member in teller.member_ids(row["incident_id"])}
+    return incidents, [plot for key, plot in plots.items() if plot is not None and key not in members]
+
+
+class _Teller:
+    """Looks rows up by incident; made once for a page."""
+
+    def __init__(self, facts: Facts, window: Window, plots: dict[str, Plot]) -> None:
+        self._window = window
+        self._plots = plots
+        self._members = rows_by(facts[r.INCIDENT_ALERTS], "incident_id")
+        self._causes = rows_by(facts[r.ROOT_CAUSES], "incident_id")
+        self._evidence = rows_by(facts[r.EVIDENCE], "incident_id")
+        self._factors = rows_by(facts[r.PRIORITY_FACTORS], "incident_id")
+        self._tickets = rows_by(facts[o.TICKETS], "subject_id")
+        self._outbox = rows_by(facts[o.TICKET_OUTBOX], "subject_id")
+        self._alerts = {row["alert_id"]: row for row in facts[r.ALERTS].to_pylist()}
+        self._findings = {row["finding_id"]: row for row in facts[r.FINDINGS].to_pylist()}
+        self._changes = facts[t.CHANGES].to_pylist()
+
+    def member_ids(self, incident_id: str) -> list[str]:
+        """Return the alerts and findings of an incident."""
+        return [row["member_id"] for row in self._members.get(incident_id, [])]
+
+    def incident(self, row: Row, position: int) -> Incident:
+        """Return all there is to say about one incident."""
+        key = row["incident_id"]
+        members = self._told_members(key)
+        candidates = self._candidates(key)
+        changes = self._near(row, members, candidates)
+        return Incident(
+            anchor=f"incident-{position}",
+            incident_id=key,
+            title=row["title"],
+            summary=row["summary"],
+            priority=row["priority"],
+            severity=row["severity"],
+            is_open=row["incident_state"] == "open",
+            started_at=row["started_at"],
+            detected_at=row["detected_at"],
+            ended_at=row["ended_at"],
+            service=row["service_name"],
+            services=tuple(str(s) for s in parsed(row["services_affected"])),
+            alert_count=row["alert_count"],
+            finding_count=row["finding_count"],
+            source_count=row["source_count"],
+            cause_entity_id=row["cause_entity_id"],
+            chain=tuple(str(step) for step in parsed(row["causal_chain"])),
+            candidates=candidates,
+            members=members,
+            changes=changes,
+            tickets=tickets_about(key, self._tickets.get(key, []), self._outbox.get(key, [])),
+            plots=tuple(self._plots[m] for m in self.member_ids(key) if m in self._plots),
+            timeline=_timeline(row, members, changes, self._window),
+            factors=tuple(
+                f"{f['factor']}: {f['raw_value']}" + (f" ({number(f['contribution'])})" if f["contribution"] else "")
+                for f in self._factors.get(key, [])
+            ),
+        )
+
+    def _told_members(self, incident_id: str) -> tuple[Member, ...]:
+        members = [self._member(row) for row in self._members.get(incident_id, [])]
+        return tuple(sorted(members, key=lambda m: (m.started_at, m.entity_id, m.kind, m.name)))
+
+    def _member(self, row: Row) -> Member:
+        is_alert = row["member_kind"] == "alert"
+        known = (self._alerts if is_alert else self._findings).get(row["member_id"], {})
+        return Member(
+            kind=row["member_kind"],
+            name=known.get("alert_name" if is_alert else "title") or row["member_id"],
+            entity_id=_entity(known) or "unknown",
+            severity=known.get("severity") or "warning",
+            started_at=known.get("started_at") or row["started_at"],
+            ended_at=known.get("resolved_at" if is_alert else "ended_at"),
+            role=row["role"],
+            reason=row["reason"],
+        )
+
+    def _candidates(self, incident_id: str) -> tuple[Candidate, ...]:
+        proofs: dict[int, list[Proof]] = {}
+        for row in self._evidence.get(incident_id, []):
+            proofs.setdefault(row["cause_rank"], []).append(
+                Proof(row["evidence_kind"], row["statement"], _source_of(row["query"]))
+            )
+        ranked = sorted(self._causes.get(incident_id, []), key=lambda row: row["cause_rank"])[:MOST_CANDIDATES]
+        return tuple(
+            Candidate(
+                rank=row["cause_rank"],
+                statement=row["statement"],
+                kind=row["cause_kind"],
+                entity_id=row["entity_id"],
+                change_id=row["change_id"],
+                confidence=row["confidence_ratio"],
+                status=row["cause_status"],
+                proofs=tuple(proofs.get(row["cause_rank"], [])),
+            )
+            for row in ranked
+        )
+
+    def _near(self, row: Row, members: Sequence[Member], candidates: Sequence[Candidate]) -> tuple[Change, ...]:
+        """Return the changes that are suspected, and those before or during the incident on what it touches."""
+        suspects = {c.change_id for c in candidates if c.change_id}
+        touched = {m.entity_id for m in members} | {row["cause_entity_id"], row["entity_id"]}
+        services = {str(s) for s in parsed(row["services_affected"])}
+        ended = row["ended_at"] or self._window.end
+        found = []
+        for change in self._changes:
+            is_near = row["started_at"] - CHANGES_BEFORE <= change["started_at"] <= ended
+            concerns = (
+                _entity(change) in touched or change["service_name"] in services or change["change_type"] == "event"
+            )
+            if change["change_id"] in suspects or (is_near and concerns):
+                found.append(_change(change, is_suspect=change["change_id"] in suspects))
+        found.sort(key=lambda c: (not c.is_suspect, abs(c.started_at - row["started_at"]), c.change_id))
+        return tuple(sorted(found[:MOST_CHANGES], key=lambda c: (c.started_at, c.change_id)))
+
+
+def tickets_about(subject: str, tickets: Sequence[Row], outbox: Sequence[Row]) -> tuple[Ticket, ...]:
+    """Return the tickets about one subject; where there is none yet, how far its delivery came."""
+    told = [
+        Ticket(
+            subject,
+            row["endpoint"],
+            row["remote_key"],
+            row["remote_url"],
+            row["ticket_state"],
+            row["title"],
+            row["priority"],
+        )
+        for row in sorted(tickets, key=lambda row: (row["endpoint"], row["external_key"]))
+    ]
+    reached = {ticket.endpoint for ticket in told}
+    latest: dict[str, Row] = {}
+    for row in sorted(outbox, key=lambda row: (row["endpoint"], row["sequence"], row["outbox_id"])):
+        latest[row["endpoint"]] = row
+    for endpoint, row in latest.items():
+        if endpoint not in reached or row["outbox_state"] == "dead":
+            state = f"delivery {row['outbox_state']}"
+            said = parsed(row["payload"])
+            title = str(said.get("title", "")) if isinstance(said, dict) else ""
+            key, url, error = row["remote_key"], row["remote_url"], row["last_error"]
+            told.append(Ticket(subject, endpoint, key, url, state, title, "", error))
+    return tuple(told)
+
+
+def parsed(text: str | None) -> Any:
+    """Return JSON of a result row; an empty list where there is none."""
+    return [] if not text else json.loads(text)
+
+
+def _entity(row: Row) -> str | None:
+    if row.get("entity_id"):
+        return str(row["entity_id"])
+    if row.get("service_name"):
+        return f"service/{row['service_name']}"
+    return f"host/{row['host_name']}" if row.get("host_name") else None
+
+
+def _source_of(query: str | None) -> str:
+    said = parsed(query)
+    table = said.get("table") if isinstance(said, dict) else None
+    return str(table) if table else ""
+
+
+def _change(row: Row, *, is_suspect: bool) -> Change:
+    return Change(
+        change_id=row["change_id"],
+        change_type=row["change_type"],
+        title=row["title"],
+        entity_id=_entity(row) or "the estate",
+        started_at=row["started_at"],
+        outcome=row["outcome"] or "unknown",
+        is_suspect=is_suspect,
+    )
+
+
+def _timeline(row: Row, members: Sequence[Member], changes: Sequence[Change], window: Window) -> Timeline:
+    began = min([row["started_at"], *(m.started_at for m in members)])
+    ended = row["ended_at"] or max([window.end, *(m.ended_at for m in members if m.ended_at)])
+    length = max(ended - began, timedelta(minutes=10))
+    shown = [c for c in changes if began - max(length, timedelta(hours=1)) <= c.started_at <= ended]
+    first = min([began, *(c.started_at for c in shown)]) - length * 0.06
+    last = ended if row["ended_at"] is None else max([ended, *(m.ended_at for m in members if m.ended_at)])
+    lanes = _lanes(members, shown, row["cause_entity_id"])
+    return Timeline(
+        first=first,
+        last=last + length * 0.04,
+        lanes=tuple(lanes[:MOST_LANES]),
+        began_at=row["started_at"],
+        detected_at=row["detected_at"],
+        ended_at=row["ended_at"],
+        hidden=max(0, len(lanes) - MOST_LANES),
+    )
+
+
+def _lanes(members: Sequence[Member], changes: Sequence[Change], cause: str | None) -> list[Lane]:
+    """Return a lane for each item: the cause first, then in the order in which they began to suffer."""
+    began: dict[str, datetime] = {}
+    for entity, moment in [(m.entity_id, m.started_at) for m in members] + [
+        (c.entity_id, c.started_at) for c in changes
+    ]:
+        began[entity] = min(moment, began.get(entity, moment))
+    suffering = {m.entity_id for m in members}
+    order = sorted(began, key=lambda e: (e != cause, e not in suffering, began[e], e))
+    return [
+        Lane(
+            label=name(entity),
+            bars=tuple(
+                Bar(m.started_at, m.ended_at, m.kind, m.severity, m.name) for m in members if m.entity_id == entity
+            ),
+            marks=tuple(
+                Mark(c.started_at, f"{c.change_type} {c.change_id}: {c.title}")
+                for c in changes
+                if c.entity_id == entity
+            ),
+            is_cause=entity == cause,
+        )
+        for entity in order
+    ]

@@ -1,0 +1,150 @@
+"""What may want a ticket: incidents and risks, each with its key, its text, its owner and what matters about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from aiops_jobs.contracts.columns import PRIORITIES
+from aiops_jobs.core.incidents.correlation import CorrelationResult
+from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.tickets.draft import (
+    DraftText,
+    IncidentFacts,
+    digest_text,
+    incident_text,
+    resolution_text,
+    risk_text,
+)
+from aiops_jobs.core.tickets.gate import reason_against, risk_priority
+from aiops_jobs.core.tickets.owners import Owners
+from aiops_jobs.identity import fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """One conclusion that may want a ticket."""
+
+    subject_id: str
+    kind: str
+    """incident | finding"""
+    external_key: str
+    started_at: datetime
+    title: str
+    text: DraftText
+    closing: DraftText | None
+    """What is said when it is over; null while it is not."""
+    priority: str
+    assignment_group: str | None
+    confidence: float | None
+    meaning: Mapping[str, Any]
+    """What makes a difference to a reader; counters and wording do not."""
+    against: str | None
+    """Why it gets no ticket of its own, if it does not."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+
+
+def risk_key(finding: Mapping[str, Any]) -> str:
+    """Return the external key of a risk: the same day after day, for one kind, entity and series."""
+    return fingerprint(
+        "risk", kind=finding["finding_kind"], entity_id=finding["entity_id"], series_id=finding["subject_series_id"]
+    )
+
+
+def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies) -> list[Subject]:
+    """Return every incident as a subject; those not worth a ticket with the reason against it."""
+    causes, evidence = _by_incident(result.root_causes), _by_incident(result.evidence)
+    factors = _by_incident(result.priority_factors)
+    found = []
+    for row in result.incidents.to_pylist():
+        key = row["incident_id"]
+        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()))
+        group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
+        told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
+        found.append(
+            Subject(
+                subject_id=key,
+                kind="incident",
+                external_key=key,
+                started_at=row["started_at"],
+                title=row["title"],
+                text=incident_text(facts),
+                closing=resolution_text(row) if row["incident_state"] == "resolved" else None,
+                priority=row["priority"],
+                assignment_group=group,
+                confidence=row["confidence_ratio"],
+                meaning={**{name: row[name] for name in told}, "assignment_group": group},
+                against=reason_against(row, policies.tickets),
+                fields=_fields(row, "incident_id", "service_name", "entity_id", "cause_kind", "cause_entity_id"),
+            )
+        )
+    return found
+
+
+def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies) -> list[Subject]:
+    """Return every risk that the policy lets ask for a ticket, of each entity and series the latest."""
+    latest: dict[str, dict[str, Any]] = {}
+    rows = [row for row in risks.to_pylist() if row["finding_kind"] in policies.tickets.finding_kinds]
+    for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
+        latest[risk_key(row)] = row
+    found = []
+    for key, row in sorted(latest.items()):
+        group = owners.group_for(row["entity_id"], row["service_name"], at=row["started_at"])
+        grade = owners.criticality(row["entity_id"], at=row["started_at"])
+        priority = risk_priority(row["severity"], grade, policies.priority)
+        meaning = {"kind": row["finding_kind"], "severity": row["severity"], "priority": priority, "group": group}
+        found.append(
+            Subject(
+                subject_id=row["finding_id"],
+                kind="finding",
+                external_key=key,
+                started_at=row["started_at"],
+                title=row["title"],
+                text=risk_text(row),
+                closing=None,
+                priority=priority,
+                assignment_group=group,
+                confidence=row["confidence_ratio"],
+                meaning=meaning,
+                against=None,
+                fields=_fields(row, "finding_id", "finding_kind", "service_name", "entity_id"),
+            )
+        )
+    return found
+
+
+def _by_incident(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {}
+    for row in rows.to_pylist():
+        found.setdefault(row["incident_id"], []).append(row)
+    return found
+
+
+def _fields(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: row[name] for name in names if row[name] is not None}
+
+
+def digest_subject(held: Sequence[Subject], policies: Policies) -> Subject:
+    """Return the one subject that speaks for all that were held back."""
+    listed = [(s.priority, s.title, s.subject_id) for s in held]
+    text = digest_text(listed, policies.tickets.max_per_run)
+    ids = sorted(s.external_key for s in held)
+    key = fingerprint("digest", held=ids)
+    return Subject(
+        subject_id=key,
+        kind="incident",
+        external_key=key,
+        started_at=max(s.started_at for s in held),
+        title=text.title,
+        text=text,
+        closing=None,
+        priority=min((s.priority for s in held), key=PRIORITIES.index),
+        assignment_group=None,
+        confidence=None,
+        meaning={"held": ids},
+        against=None,
+    )
