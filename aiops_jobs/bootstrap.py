@@ -14,7 +14,7 @@ from pydantic import BaseModel, ValidationError
 from aiops_jobs import __version__
 from aiops_jobs.errors import ConfigurationError
 from aiops_jobs.identity import digest
-from aiops_jobs.ports import Context
+from aiops_jobs.ports import Context, QualityGate
 from aiops_jobs.settings import ConnectorSettings, Settings, explained, load_policies, load_settings, settings_file
 
 SECRET_WORDS = ("token", "password", "secret", "key", "authorization")
@@ -31,7 +31,6 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
     from aiops_jobs.adapters.lake import DeltaLake
     from aiops_jobs.adapters.model_store import SkopsModelStore
     from aiops_jobs.adapters.pages import FolderPages
-    from aiops_jobs.adapters.quality import ExpectationsGate
     from aiops_jobs.adapters.sinks import SINKS
     from aiops_jobs.adapters.sources import SOURCES
     from aiops_jobs.adapters.warehouse import SqlWarehouse
@@ -47,7 +46,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
     return Context(
         lake=DeltaLake(settings.lake_root or home / "lake"),
         warehouse=warehouse,
-        quality=ExpectationsGate(expectations_folder(settings)),
+        quality=_gate(expectations_folder(settings)),
         models=SkopsModelStore(home / "models"),
         pages=FolderPages(home / "reports"),
         sources=sources,
@@ -58,6 +57,14 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
         progress=progress or (lambda _: None),
     )
+
+
+@cache
+def _gate(folder: Path | None) -> QualityGate:
+    """Return the gate of one folder: Great Expectations is started once in a process, not once a flow."""
+    from aiops_jobs.adapters.quality import ExpectationsGate
+
+    return ExpectationsGate(folder)
 
 
 def warehouse_url(settings: Settings) -> str:

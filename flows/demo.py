@@ -8,6 +8,7 @@ import sys
 import time
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from aiops_jobs.adapters.estate_files import write_estate
 from aiops_jobs.bootstrap import bootstrap, warehouse_url
@@ -15,7 +16,7 @@ from aiops_jobs.cli.estate import DEMO_START
 from aiops_jobs.cli.output import say, show_rows
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts.operations import RUNS, TICKETS
-from aiops_jobs.core.estate import Estate, EstateSpec, Scoreboard, score, simulate
+from aiops_jobs.core.estate import Estate, EstateSpec, FaultRow, Scoreboard, score, simulate
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.settings import load_settings
 from aiops_jobs.window import Window, parse_instant
@@ -95,7 +96,7 @@ def _print(board: Scoreboard, context: Context, home: Path, *, took_s: float, as
     if as_json:
         show_rows([{**board.summary(), "faults": board.to_rows()}], as_json=True)
         return
-    show_rows(board.to_rows(), as_json=False, title="Faults that were injected, and what became of them")
+    show_rows([_told(row) for row in board.faults], as_json=False, title="Injected faults, and what became of them")
     show_rows([{"measure": k, "value": v} for k, v in board.summary().items()], as_json=False, title="Scoreboard")
     pages = sorted((home / "reports").glob("*.html"))
     runs = context.warehouse.read(RUNS, where=[Filter("run_status", "completed")]).num_rows
@@ -104,6 +105,30 @@ def _print(board: Scoreboard, context: Context, home: Path, *, took_s: float, as
     print(f"Warehouse:  {warehouse_url(load_settings())}")  # noqa: T201
     print(f"Tickets:    {home / 'desk'}")  # noqa: T201
     print("Go on:      aiops tickets; aiops explain <incident id>; aiops quarantine; aiops models")  # noqa: T201
+
+
+def _told(row: FaultRow) -> dict[str, Any]:
+    """Return one fault as a person reads it."""
+    known = "missed" if row.found_by is None else f"{row.found_by.replace('_', ' ')} {row.subject_id}"
+    when = "" if row.detection_delay_s is None else f"{_duration(row.detection_delay_s)} after its begin"
+    if row.lead_s is not None:
+        when = f"{_duration(row.lead_s)} before it hurts"
+    cause = "–" if row.cause_rank is None else f"rank {row.cause_rank}"
+    return {
+        "fault": row.kind.replace("_", " "),
+        "in": row.root_entity_id,
+        "found as": known,
+        "when": when,
+        "true cause": cause if row.incident_count else "no incident needed",
+        "priority": row.priority,
+        "tickets": row.ticket_count,
+    }
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172800 else f"{seconds / 86400:.1f} d"
 
 
 def _clear(home: Path) -> None:

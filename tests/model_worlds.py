@@ -9,8 +9,12 @@ import pyarrow as pa
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = datetime(2026, 11, 9, tzinfo=UTC)
 INSTANT = pa.timestamp("us", tz="UTC")
-COUNTERS = ("smart_pending_sectors_count", "smart_reallocated_sectors_count")
-METRICS = (*COUNTERS, "smart_power_on_hours", "smart_temperature_celsius")
+METRICS = (
+    "smart_pending_sectors_count",
+    "smart_power_on_hours",
+    "smart_reallocated_sectors_count",
+    "smart_temperature_celsius",
+)
 
 
 def autocorrelated(rng, shape, memory=0.8):

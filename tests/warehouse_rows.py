@@ -1,9 +1,7 @@
 """Runs and rows for tests of the warehouse, of the real contracts."""
 
-import os
 import random
 import string
-import sys
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +14,21 @@ from aiops_jobs.ports import Publication, RunRecord, TableRows
 from aiops_jobs.window import Window
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
-WORDS = ["plain", "it's", 'quo"te', "tab\there", "line\nbreak", "\\.", "\n\\.\n", "\\N", "", "NULL", "한국어 🎫", "a;--", "%s"]
+WORDS = [
+    "plain",
+    "it's",
+    'quo"te',
+    "tab\there",
+    "line\nbreak",
+    "\\.",
+    "\n\\.\n",
+    "\\N",
+    "",
+    "NULL",
+    "한국어 🎫",
+    "a;--",
+    "%s",
+]
 NUMBERS = [0.0, 0.1, 1 / 3, 1e-308, 5e-324, 1.7976931348623157e308, 2**53 + 2.0, 0.1 + 0.2]
 
 
@@ -61,8 +73,10 @@ def finding(name, at, *, kind="anomaly", severity="warning", score=1.5, **more):
 
 def stamped(table, run, rows):
     """Return rows (dicts without lineage) as the contract's table, stamped by ``run``."""
-    full = [{name: None for name in table.names} | row | lineage(run) for row in rows]
-    return table.conform(pa.Table.from_pylist(full, schema=pa.schema([f.with_nullable(True) for f in table.to_arrow()])))
+    full = [dict.fromkeys(table.names) | row | lineage(run) for row in rows]
+    return table.conform(
+        pa.Table.from_pylist(full, schema=pa.schema([f.with_nullable(True) for f in table.to_arrow()]))
+    )
 
 
 def findings(run, rows, *, scope=(), span=None):
@@ -112,21 +126,18 @@ def random_rows(table, count, *, seed=0, **fixed):
     rows = []
     for serial in range(count):
         row = {column.name: _value(column, rng, serial) for column in table.columns} | fixed
-        free = [name for name in table.key if name not in fixed and table.column(name).kind in {Kind.STRING, Kind.LABEL}]
+        free = [
+            name for name in table.key if name not in fixed and table.column(name).kind in {Kind.STRING, Kind.LABEL}
+        ]
         plain = [name for name in free if not any(isinstance(r, OneOf) for r in table.column(name).constraints)]
         row[plain[0]] = f"{row[plain[0]]}~{serial}"
         rows.append(row)
     rng.shuffle(rows)
-    return table.conform(pa.Table.from_pylist(rows, schema=pa.schema([f.with_nullable(True) for f in table.to_arrow()])))
+    return table.conform(
+        pa.Table.from_pylist(rows, schema=pa.schema([f.with_nullable(True) for f in table.to_arrow()]))
+    )
 
 
 def snapshot(warehouse, tables, *, without=("run_attempts", "leases")):
     """Return all rows of the tables, for comparison."""
     return {name: warehouse.read(table).to_pylist() for name, table in tables.items() if name not in without}
-
-
-def child(code, *arguments, **options):
-    """Return the command and environment of a Python child that may import the package and these helpers."""
-    here = os.path.dirname(os.path.abspath(__file__))
-    env = os.environ | {"PYTHONPATH": os.pathsep.join([os.path.dirname(here), here])}
-    return {"args": [sys.executable, "-c", code, *map(str, arguments)], "env": env, **options}

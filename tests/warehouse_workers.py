@@ -9,6 +9,8 @@ from datetime import timedelta
 from multiprocessing import forkserver
 from pathlib import Path
 
+import alembic.autogenerate
+import alembic.command  # noqa: F401
 import pandas  # noqa: F401, ICN001 - pyarrow would import it in every child
 import psycopg  # noqa: F401
 from warehouse_rows import DAY, finding, findings, hours, publish, run_of

@@ -259,7 +259,7 @@ class CorrelationPolicy:
     max_hops: int = 2
     """Largest distance in the topology; 2 lets one silent component lie between."""
     shared_ratio: float = 0.75
-    """Share of a silent component's dependents that must suffer together before it links them."""
+    """Share of a silent component's dependents, or of a redundancy group, that must suffer together to be linked."""
     lookback_s: float = 86400.0
     """How far before its window a run looks for the beginnings of incidents."""
     change_lookback_s: float = 168 * 3600.0

@@ -26,7 +26,7 @@ RUN_UP = timedelta(days=1)
 """How far before its span a run judges every series, to know where an episode that reaches into the span began."""
 LONG_RUN_UP = timedelta(days=7)
 """How far it judges those that are anomalous even there. What lasts longer keeps the end it was last seen with."""
-SERIES_BLOCK = 2000
+SERIES_BLOCK = 1000
 """Series held in memory at a time."""
 SILENCES = replace(FINDINGS, grain="one entity, or one whole source, that stopped reporting")
 """The same table in the warehouse, not handed on through the lake: incidents are made of anomalies."""

@@ -27,6 +27,7 @@ from aiops_jobs.core.ingestion.health import (
     to_findings,
     to_source_health,
 )
+from aiops_jobs.core.tickets.redact import redact
 from aiops_jobs.errors import ConnectorError, ContractError, NotFoundError, Superseded
 from aiops_jobs.jobs.running import Run, RunReport, critical_failures, open_run, report_of
 from aiops_jobs.ports import Context, Filter
@@ -132,7 +133,9 @@ def _extracted(question: _Question) -> Split:
     for batch in source.extract(question.table, question.window):
         received.append(Received(batch.rows, batch.locators))
         rejects += batch.rejects
-    return split(question.table, received, window=question.window, source=question.source, rejects=rejects)
+    return split(
+        question.table, received, window=question.window, source=question.source, rejects=rejects, redact=redact
+    )
 
 
 def _tell(run: Run, question: _Question, state: Standing, *, published: bool) -> None:

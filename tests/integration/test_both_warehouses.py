@@ -1,8 +1,10 @@
 """The same nights on SQLite and on PostgreSQL are the same rows."""
 
 import pytest
+from servers_postgres import postgres_url
 from support import context_on, differences, export, ingest_history, nights_of, run_night, said, small_estate
 
+__all__ = ["postgres_url"]
 pytestmark = [pytest.mark.slow, pytest.mark.servers, pytest.mark.timeout(1200)]
 
 

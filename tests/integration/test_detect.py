@@ -188,3 +188,13 @@ def test_a_lake_without_metrics_gives_a_run_without_findings(context):
     report = run(context, 24, 25)
     assert (report.rows_in, report.rows_published) == (0, 0)
     assert everything(context) == {"anomalies": [], "findings": []}
+
+
+def test_series_are_judged_alike_in_small_blocks(context, tmp_path, monkeypatch):
+    run(context, 24, 25)
+    other = SqlWarehouse(f"sqlite:///{tmp_path / 'other.db'}")
+    other.migrate()
+    monkeypatch.setattr("aiops_jobs.jobs.detect.SERIES_BLOCK", 2)
+    report = run(replace(context, warehouse=other), 24, 25)
+    assert everything(replace(context, warehouse=other)) == everything(context)
+    assert report.details["series_judged"] == 4

@@ -41,7 +41,7 @@ def timed(warehouse, warehouse_url, clock):
 
 
 def call(name, *, key="inc-1", sequence=0, state="pending", endpoint="jira", **more):
-    return {name: None for name in TICKET_OUTBOX.names} | {
+    return dict.fromkeys(TICKET_OUTBOX.names) | {
         "outbox_id": name,
         "endpoint": endpoint,
         "external_key": key,

@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import warehouse_workers as workers
@@ -122,8 +123,7 @@ def test_a_holder_that_slept_through_its_lease_cannot_publish(warehouse_url):
 def wait_until_stopped(pid):
     deadline = time.monotonic() + 30
     while True:
-        with open(f"/proc/{pid}/stat") as file:
-            if file.read().rpartition(")")[2].split()[0] == "T":
-                return
+        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T":
+            return
         assert time.monotonic() < deadline
         time.sleep(0.01)

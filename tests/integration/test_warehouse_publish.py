@@ -3,11 +3,15 @@
 import time
 from datetime import UTC, datetime, timedelta, timezone
 
+import psycopg
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from warehouse_rows import DAY, finding, findings, hours, publish, random_rows, run_of, snapshot, stamped
 
+from aiops_jobs.adapters.warehouse import SqlWarehouse, runs
+from aiops_jobs.adapters.warehouse.schema import sql_table
+from aiops_jobs.adapters.warehouse.transfer import load
 from aiops_jobs.contracts import TABLES, WAREHOUSE_TABLES
 from aiops_jobs.contracts.operations import (
     POLICIES,
@@ -19,7 +23,7 @@ from aiops_jobs.contracts.operations import (
     TICKET_OUTBOX,
 )
 from aiops_jobs.contracts.results import ANOMALIES, CAPACITY_FORECASTS, FINDINGS
-from aiops_jobs.errors import ContractError, NotFoundError, Superseded
+from aiops_jobs.errors import ConnectorUnavailable, ContractError, NotFoundError, Superseded
 from aiops_jobs.ports import Filter, InputFile, Publication, TableRows
 
 pytest_plugins = ["servers_postgres"]
@@ -27,7 +31,10 @@ pytest_plugins = ["servers_postgres"]
 WINDOW = hours(0, 4)
 AS_OF = DAY + timedelta(days=1)
 RUN = run_of("a", WINDOW, AS_OF, input_manifest_id="man-a", rows_in=10, rows_published=2)
-INPUTS = (InputFile("part-1", "metric_points", "0" * 64, 5, DAY, DAY), InputFile("p'2", "spans", "1" * 64, 5, None, None))
+INPUTS = (
+    InputFile("part-1", "metric_points", "0" * 64, 5, DAY, DAY),
+    InputFile("p'2", "spans", "1" * 64, 5, None, None),
+)
 
 
 def everything(run=RUN):
@@ -55,7 +62,15 @@ def test_a_repeated_publication_changes_nothing_but_the_tries(warehouse):
     assert snapshot(warehouse, WAREHOUSE_TABLES) == first
     assert warehouse.read(RUN_ATTEMPTS).num_rows == 2
     filled = {name for name, rows in first.items() if rows}
-    assert filled >= {"runs", "run_inputs", "run_spans", "quality_results", "source_health", "ticket_outbox", "policies"}
+    assert filled >= {
+        "runs",
+        "run_inputs",
+        "run_spans",
+        "quality_results",
+        "source_health",
+        "ticket_outbox",
+        "policies",
+    }
 
 
 def test_a_run_says_nothing_of_the_clock(warehouse):
@@ -107,7 +122,9 @@ def test_a_publication_without_its_lease_writes_nothing(warehouse):
 def test_one_bad_table_takes_the_whole_publication_back(warehouse):
     bad = random_rows(QUALITY_RESULTS, 2, run_id=RUN.run_id)
     bad = bad.set_column(bad.column_names.index("reason"), "reason", pa.array(["fine", "nul\0byte"]))
-    with pytest.raises(ContractError, match=r"`quality_results`.*column `reason` holds the character U\+0000 in 1 rows"):
+    with pytest.raises(
+        ContractError, match=r"`quality_results`.*column `reason` holds the character U\+0000 in 1 rows"
+    ):
         publish(warehouse, RUN, two(), inputs=INPUTS, quality=bad)
     assert ids(warehouse) == []
     assert warehouse.read(RUN_INPUTS).num_rows == 0
@@ -228,7 +245,7 @@ def test_an_instant_of_seoul_comes_back_as_the_same_instant(warehouse):
 def test_naive_instants_are_refused_everywhere(warehouse):
     rows = stamped(FINDINGS, RUN, [finding("x", DAY)])
     naive = rows.set_column(rows.column_names.index("started_at"), "started_at", pa.array([datetime(2026, 11, 20)]))
-    with pytest.raises(ContractError, match="`started_at`.*naive"):
+    with pytest.raises(ContractError, match=r"`started_at`.*naive"):
         publish(warehouse, RUN, TableRows(FINDINGS, naive))
     with pytest.raises(ValueError, match="no time zone"):
         warehouse.read(RUNS, where=[Filter("as_of", datetime(2026, 11, 20))])
@@ -298,3 +315,50 @@ def test_tables_of_one_publication_are_visible_together(warehouse):
     publish(warehouse, run, findings(run, [finding("x", DAY)]), TableRows(ANOMALIES, anomalies))
     assert warehouse.read(ANOMALIES).to_pylist() == anomalies.sort_by("finding_id").to_pylist()
     assert ids(warehouse) == ["fnd-x"]
+
+
+def test_a_writer_that_waits_too_long_is_told_to_try_again(tmp_path):
+    patient, hasty = (SqlWarehouse(f"sqlite:///{tmp_path}/w.db", busy_timeout_s=s) for s in (30, 0.1))
+    patient.migrate()
+    with patient.database.writing(), pytest.raises(ConnectorUnavailable, match="database is locked"):
+        hasty.begin(RUN)
+    assert hasty.begin(RUN)
+    patient.close()
+    hasty.close()
+
+
+def test_a_full_disk_leaves_nothing_half_and_is_no_end(tmp_path):
+    warehouse = SqlWarehouse(f"sqlite:///{tmp_path}/w.db")
+    warehouse.migrate()
+    with warehouse.database.writing() as connection:
+        pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
+        connection.exec_driver_sql(f"PRAGMA max_page_count={pages + 20}")
+    many = [finding(f"{i:04d}", DAY, summary="x" * 400) for i in range(2000)]
+    with pytest.raises(ConnectorUnavailable, match="full"):
+        publish(warehouse, RUN, findings(RUN, many))
+    assert ids(warehouse) == []
+    warehouse.close()
+    publish(warehouse, RUN, findings(RUN, many))
+    assert len(ids(warehouse)) == 2000
+    warehouse.close()
+
+
+@pytest.mark.servers
+def test_a_lost_connection_loses_the_transaction_and_the_next_one_works(postgres_url):
+    warehouse = SqlWarehouse(postgres_url)
+    warehouse.migrate()
+    with psycopg.connect(postgres_url, autocommit=True) as admin:
+        with pytest.raises(ConnectorUnavailable), warehouse.database.writing() as connection:
+            runs.begin(connection, RUN, DAY)
+            backend = connection.exec_driver_sql("SELECT pg_backend_pid()").scalar()
+            admin.execute("SELECT pg_terminate_backend(%s)", [backend])
+            load(connection, sql_table(FINDINGS), stamped(FINDINGS, RUN, [finding("x", DAY)]))
+        others = "FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        with warehouse.lease("job") as lease:
+            attempt = warehouse.begin(RUN)
+            admin.execute(f"SELECT pg_terminate_backend(pid) {others}")  # idle connections are replaced unnoticed
+            lease.verify()
+    assert warehouse.read(RUN_ATTEMPTS)["attempt_id"].to_pylist() == [attempt]
+    publish(warehouse, RUN, two())
+    assert ids(warehouse) == ["fnd-x", "fnd-y"]
+    warehouse.close()

@@ -43,11 +43,11 @@ class DeltaLake:
     """
 
     def __init__(self, root: Path | str, *, orphan_grace: timedelta = ORPHAN_GRACE) -> None:
-        if "://" in str(root):
+        if "://" in str(root) or "%" in str(root):  # delta-rs decodes the escape in local paths, too
             raise ConfigurationError(
                 "lake_root",
-                f"is {root}, an object store",
-                remedy="Use a local folder; object stores are not built yet.",
+                f"is {root}, an object store or a path with a percent sign",
+                remedy="Use a local folder without percent signs; object stores are not built yet.",
             )
         self.root = Path(root).absolute()
         self._orphan_grace = orphan_grace
@@ -65,7 +65,7 @@ class DeltaLake:
         Raises:
             ContractError: The rows are not the table's, or lie outside the window.
             CorruptPartError: A part that is partly replaced is damaged.
-            ConnectorUnavailable: Others kept winning; try again.
+            ConnectorUnavailable: Others kept winning, or the file system refuses; try again.
         """
         log = self._log(table)
         write = WindowWrite(
@@ -193,6 +193,8 @@ class DeltaLake:
             rows = read_verified(table, path, part.sha256, names)
         except FileNotFoundError as error:
             raise CorruptPartError(str(path), part.sha256, "none, as the file is missing") from error
+        except OSError as error:
+            raise ConnectorUnavailable("lake", f"{path}: {error.strerror or type(error).__name__}") from error
         if len(spans) == 1 and _holds(spans[0], part):
             return rows
         return within(rows, table.time, spans)

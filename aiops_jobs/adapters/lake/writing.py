@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -17,7 +17,7 @@ from aiops_jobs.adapters.lake.painter import Piece, subtract
 from aiops_jobs.adapters.lake.parts import Part, Span, part_path
 from aiops_jobs.adapters.lake.placing import find_place
 from aiops_jobs.contracts.table import Table
-from aiops_jobs.errors import ContractError, CorruptPartError
+from aiops_jobs.errors import ConnectorUnavailable, ContractError, CorruptPartError
 from aiops_jobs.window import Window
 
 
@@ -77,17 +77,18 @@ class WindowWrite:
 
         Raises:
             CorruptPartError: A part of which something is left over is damaged.
+            ConnectorUnavailable: The file system refuses.
         """
         place = find_place(current, self.span, self.as_of, rows=self.rows.num_rows)
         shown = [self._own(span) for span in place.shown]
         hidden = [self._own(span) for span in place.hidden]
         kept = [self._leftover(piece) for piece in place.leftovers]
-        self._store()
-        before, after = {part.path for part in place.removed}, {part.path for part in shown}
+        self._store([*shown, *hidden, *kept])
+        again = {part.path for part in shown}  # a piece of the write may be as it was: Delta adds it once more
         return [*shown, *hidden], Change(
-            added=[part for part in (*shown, *kept) if part.path not in before],
-            recorded=[*hidden, *(part for part in shown if part.path in before)],
-            removed=[part for part in place.removed if part.path not in after],
+            added=[*shown, *kept],
+            recorded=hidden,
+            removed=[part for part in place.removed if part.path not in again],
             transaction=(self._name, self.as_of),
         )
 
@@ -108,7 +109,7 @@ class WindowWrite:
         for part, piece in zip(mine, pieces, strict=True):
             path = self.folder / piece.part.path
             if not path.exists() or sha256_of(path) != part.sha256:
-                write_atomic(path, self._encoded[None, piece.span][1])
+                self._write(piece.part.path, self._encoded[None, piece.span][1])
         return True
 
     def _equals(self, pieces: Sequence[Piece]) -> bool:
@@ -153,8 +154,16 @@ class WindowWrite:
         )
         return part, data
 
-    def _store(self) -> None:
-        for part, data in self._encoded.values():
+    def _store(self, parts: Iterable[Part]) -> None:
+        data = {part.path: content for part, content in self._encoded.values()}
+        for part in parts:
             if part.path not in self._stored:
-                write_atomic(self.folder / part.path, data)
+                self._write(part.path, data[part.path])
                 self._stored.add(part.path)
+
+    def _write(self, name: str, data: memoryview) -> None:
+        try:
+            write_atomic(self.folder / name, data)
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+            raise ConnectorUnavailable("lake", f"{self.folder / name} ({len(data)} bytes): {reason}") from error

@@ -17,7 +17,7 @@ from aiops_jobs.errors import ConfigurationError
 STAGES = ("ingest", "publish")
 SEVERITIES = ("critical", "warning", "info")
 FILE_KEYS = frozenset({"table", "may_be_empty", "expectations"})
-COMMON_KEYS = frozenset({"severity", "stages", "from_rows", "owner", "why"})
+COMMON_KEYS = frozenset({"severity", "stages", "from_rows", "up_to_window_s", "owner", "why"})
 MEASURE_KEYS = COMMON_KEYS | {"measure", "column", "at", "values", "relation", "other", "min", "max"}
 ROWS_KEYS = COMMON_KEYS | {"rows", "up_to_rows"}
 UP_TO_ROWS = 200_000
@@ -34,12 +34,18 @@ class Expectation:
     stages: tuple[str, ...] = STAGES
     from_rows: int = 1
     """Tables with fewer rows are not judged by it."""
+    up_to_window_s: float = float("inf")
+    """Longer windows are not judged by it."""
     measure: Measure | None = None
     minimum: float | None = None
     maximum: float | None = None
     rows: Mapping[str, Any] | None = None
     """A Great Expectations configuration ``{type, kwargs}``."""
     up_to_rows: int = UP_TO_ROWS
+
+    def concerns(self, *, stage: str, rows: int, window_s: float) -> bool:
+        """Tell whether so many rows of such a window are judged by it at this stage."""
+        return stage in self.stages and rows >= self.from_rows and window_s <= self.up_to_window_s
 
     @property
     def wanted(self) -> str:
@@ -138,12 +144,13 @@ class _Reader:
                 raise self._error(f"{at}.{name}", "is missing", "Say who answers for it and why it is expected.")
         severity = self._choice(f"{at}.severity", item.get("severity", "warning"), SEVERITIES)
         stages = tuple(self._choice(f"{at}.stages", stage, STAGES) for stage in item.get("stages", STAGES))
-        common = {
+        common: dict[str, Any] = {
             "severity": severity,
             "owner": item["owner"].strip(),
             "why": " ".join(item["why"].split()),
             "stages": stages,
-            "from_rows": int(item.get("from_rows", 1)),
+            "from_rows": int(self._number(f"{at}.from_rows", item.get("from_rows")) or 1),
+            "up_to_window_s": self._number(f"{at}.up_to_window_s", item.get("up_to_window_s")) or float("inf"),
         }
         if "rows" in item:
             rows = self._rows(f"{at}.rows", item["rows"])

@@ -71,7 +71,8 @@ class ExpectationsGate:
         if rows.num_rows == 0:
             verdicts = [_emptiness(said, stage)]
         else:
-            chosen = [e for e in said.expectations if stage in e.stages and rows.num_rows >= e.from_rows]
+            length = window.duration.total_seconds()
+            chosen = [e for e in said.expectations if e.concerns(stage=stage, rows=rows.num_rows, window_s=length)]
             verdicts = self._by_profile(table, rows, chosen, stage=stage, window=window)
             verdicts += [self._by_rows(table, rows, e) for e in chosen if e.rows is not None]
         return _to_results(verdicts, table=table, stage=stage, window=window, source=source)

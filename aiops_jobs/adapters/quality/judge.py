@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import warnings
@@ -77,6 +78,7 @@ def _great_expectations() -> Any:
     os.environ.setdefault("GX_ANALYTICS_ENABLED", "false")
     import great_expectations
 
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)  # it tells of every folder it makes
     return great_expectations
 
 

@@ -99,8 +99,9 @@ def _closed(lines: Lines, options: CsvOptions) -> Lines:
     """Put aside lines with a quote that is not closed: Arrow would read on into the next lines."""
     if b'"' not in lines.data:
         return lines
-    quotes = np.concatenate([[0], np.cumsum(np.frombuffer(lines.data, np.uint8) == _QUOTE)])
-    odd = np.flatnonzero((quotes[lines.ends] - quotes[lines.starts]) % 2)
+    quotes = np.flatnonzero(np.frombuffer(lines.data, np.uint8) == _QUOTE)
+    counts = np.searchsorted(quotes, lines.ends) - np.searchsorted(quotes, lines.starts)
+    odd = np.flatnonzero(counts % 2)
     is_open = [int(position) for position in odd if not _closes(lines.line(int(position)), options)]
     if not is_open:
         return lines

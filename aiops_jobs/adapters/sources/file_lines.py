@@ -33,7 +33,7 @@ class TextOptions:
     """Whether line breaks inside double quotes belong to a value."""
     max_line_bytes: int = 1 << 20
     """Longer lines are put aside."""
-    block_bytes: int = 16 << 20
+    block_bytes: int = 8 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +179,7 @@ def _cut(held: bytes, options: TextOptions) -> int:
         return held.rfind(b"\n") + 1
     data = np.frombuffer(held, np.uint8)
     breaks = np.flatnonzero(data == _NEWLINE)
-    outside = breaks[np.cumsum(data == _QUOTE)[breaks] % 2 == 0]
+    outside = breaks[np.searchsorted(np.flatnonzero(data == _QUOTE), breaks) % 2 == 0]
     return int(outside[-1]) + 1 if len(outside) else 0
 
 
@@ -209,11 +209,10 @@ def _lines(raw: bytes, place: BlockPlace, options: TextOptions, encoding: Encodi
 
 def _records(data: np.ndarray, starts: Int64s, ends: Int64s, numbers: Int64s) -> tuple[Int64s, Int64s, Int64s]:  # type: ignore[type-arg]
     """Join lines whose break stands inside quotes; what is still open at the end stays single lines."""
-    quotes = np.concatenate([[0], np.cumsum(data == _QUOTE)])
-    first = np.flatnonzero(quotes[starts] % 2 == 0)
+    quotes = np.flatnonzero(data == _QUOTE)
+    first = np.flatnonzero(np.searchsorted(quotes, starts) % 2 == 0)
     last = np.append(first[1:] - 1, len(starts) - 1)
-    is_open = bool(quotes[ends[-1]] % 2)
-    if is_open:  # the last record never closes its quote: give its lines back one by one
+    if len(quotes) % 2:  # the last record never closes its quote: give its lines back one by one
         tail = np.arange(first[-1], len(starts))
         first, last = np.concatenate([first[:-1], tail]), np.concatenate([last[:-1], tail])
     return starts[first], ends[last], numbers[first]

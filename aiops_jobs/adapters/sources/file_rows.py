@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.adapters.sources.derived import with_derived
+from aiops_jobs.adapters.sources.derived import DERIVED, with_derived
 from aiops_jobs.adapters.sources.file_columns import (
     Cells,
     ColumnPlan,
@@ -207,7 +207,8 @@ def _columns(piece: Piece, rules: RowRules, faults: list[Fault]) -> tuple[dict[s
         if name == plan.table.time:
             continue
         column, values = plan.table.column(name), piece.rows[theirs].combine_chunks()
-        if not (column.is_required and column.kind in {Kind.STRING, Kind.LABEL}):
+        is_told = column.is_required and name not in DERIVED and column.kind in {Kind.STRING, Kind.LABEL}
+        if not is_told:  # an empty text in its own right
             values = _nulled(values, rules.null_values)
         cells = to_cells(column, values, rules.times)
         faults += _bad_cells(piece, cells, values, theirs)

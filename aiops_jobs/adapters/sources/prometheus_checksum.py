@@ -24,7 +24,7 @@ def _byte_table() -> UInt32s:
 
 
 _TABLE = _byte_table()
-_LANE_BYTES = 512
+_LANE_BYTES = 64
 
 
 def crc32c(data: bytes) -> int:
@@ -48,16 +48,19 @@ def crc32c(data: bytes) -> int:
     remainders = np.zeros(lanes, np.uint32)
     for column in columns:
         remainders = _TABLE[(remainders ^ column) & 255] ^ (remainders >> 8)
-    push = _push()
+    level = 0
     while len(remainders) > 1:
-        remainders = _pushed(push, remainders[0::2]) ^ remainders[1::2]
-        push = _pushed(push, push.reshape(-1)).reshape(push.shape)
+        remainders = _pushed(_push(level), remainders[0::2]) ^ remainders[1::2]
+        level += 1
     return int(remainders[0]) ^ 0xFFFFFFFF
 
 
 @cache
-def _push() -> UInt32s:
-    """Return, for each byte of a remainder and each value, what a lane of zero bytes makes of it."""
+def _push(level: int) -> UInt32s:
+    """Return, for each byte of a remainder and each value, what ``2 ** level`` lanes of zero bytes make of it."""
+    if level:
+        half = _push(level - 1)
+        return _pushed(half, half.reshape(-1)).reshape(half.shape)
     states = (np.arange(256, dtype=np.uint32)[None, :] << np.array([[0], [8], [16], [24]], np.uint32)).astype(np.uint32)
     for _ in range(_LANE_BYTES):
         states = _TABLE[states & 255] ^ (states >> 8)

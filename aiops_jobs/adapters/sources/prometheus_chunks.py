@@ -161,7 +161,7 @@ class _Reader:
 
     def _peek(self, bits: Int64s, width: int | Int64s) -> UInt64s:
         """Return the next ``width`` (1 to 57) bits at each place."""
-        words: UInt64s = self._words[bits >> 3] << (bits & 7).astype(np.uint64)
+        words: UInt64s = self._words[bits >> 3].astype(np.uint64) << (bits & 7).astype(np.uint64)
         return words >> (np.uint64(64) - np.asarray(width).astype(np.uint64))
 
     def _peek_wide(self, bits: Int64s, width: Int64s) -> UInt64s:
@@ -188,9 +188,5 @@ class _Reader:
 
 
 def _words(data: npt.NDArray[np.uint8]) -> UInt64s:
-    """Return the big-endian 64 bits that begin at each byte but the last seven."""
-    length = len(data) - 7
-    words = np.zeros(length, np.uint64)
-    for byte in range(8):
-        words |= data[byte : byte + length].astype(np.uint64) << np.uint64(56 - 8 * byte)
-    return words
+    """Return a view of the big-endian 64 bits that begin at each byte but the last seven: nothing is copied."""
+    return np.ndarray((len(data) - 7,), dtype=">u8", buffer=data, strides=(1,))

@@ -79,7 +79,7 @@ class Database:
         self._after_fork()
         if self.is_sqlite and not self.path.exists():
             create_file(self.path)
-        with translated(), self._writer.begin() as connection:
+        with translated(self._writer), self._writer.begin() as connection:
             yield connection
 
     @contextmanager
@@ -94,7 +94,7 @@ class Database:
         self._after_fork()
         if not self.exists:
             raise ConfigurationError(SETTING, f"names `{self.path}`, which does not exist yet", remedy=MIGRATE)
-        with translated(), self._reader.begin() as connection:
+        with translated(self._reader), self._reader.begin() as connection:
             yield connection
 
     def close(self) -> None:
@@ -125,14 +125,16 @@ class Database:
 
 
 @contextmanager
-def translated() -> Iterator[None]:
+def translated(engine: sa.Engine) -> Iterator[None]:
     """Turn the errors of the driver into ours; only the first line is kept: details may quote rows."""
+    driver = engine.dialect.loaded_dbapi
     try:
         yield
-    except sa.exc.DBAPIError as error:
-        problem = str(error.orig).strip().partition("\n")[0] or type(error.orig).__name__
-        away = isinstance(error, (sa.exc.OperationalError, sa.exc.InterfaceError)) or error.connection_invalidated
-        raise (ConnectorUnavailable if away else ConnectorError)(CONNECTOR, problem) from error
+    except (sa.exc.DBAPIError, driver.Error) as error:  # COPY speaks to the driver itself
+        cause = error.orig if isinstance(error, sa.exc.DBAPIError) else error
+        problem = str(cause).strip().partition("\n")[0] or type(cause).__name__
+        is_away = isinstance(cause, (driver.OperationalError, driver.InterfaceError))
+        raise (ConnectorUnavailable if is_away else ConnectorError)(CONNECTOR, problem) from error
     except sa.exc.TimeoutError as error:
         raise ConnectorUnavailable(CONNECTOR, "all connections of this process are in use") from error
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
@@ -24,49 +25,87 @@ PUBLISHING = 7_261_350_442
 """Key of PostgreSQL's advisory lock: publications take turns, as they do on SQLite."""
 
 
-def publish(
-    connection: sa.Connection, publication: Publication, *, attempt_id: str, lease: SqlLease, now: datetime
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Said:
+    """All that a run says about one table."""
+
+    table: Table
+    rows: pa.Table
+    """Conforming, with the scope of its statement beside each row."""
+    statements: tuple[Statement, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A publication as it will be written: every table conforms. Made before the transaction, which stays short."""
+
+    run: RunRecord
+    said: tuple[Said, ...]
+    replaced: tuple[tuple[Table, pa.Table], ...]
+    """Tables whose rows of this run are replaced."""
+    health: pa.Table
+    outbox: pa.Table
+    upserts: tuple[tuple[Table, pa.Table], ...]
+
+
+def prepared(publication: Publication) -> Prepared:
+    """Return ``publication`` ready to be written.
+
+    Raises:
+        ContractError: Rows broke their contract, or do not carry the lineage of the run.
+    """
+    run = publication.run
+    by_table: dict[str, list[TableRows]] = {}
+    for item in publication.tables:
+        by_table.setdefault(item.table.name, []).append(item)
+    said = tuple(_said(run, items) for items in by_table.values())
+    replaced = {
+        RUN_SPANS: _span_rows(run, said),
+        RUN_INPUTS: _input_rows(run, publication.inputs),
+        QUALITY_RESULTS: QUALITY_RESULTS.empty() if publication.quality is None else publication.quality,
+    }
+    health, outbox = publication.health, publication.outbox
+    return Prepared(
+        run=run,
+        said=said,
+        replaced=tuple((table, conforming(table, rows)) for table, rows in replaced.items()),
+        health=conforming(SOURCE_HEALTH, SOURCE_HEALTH.empty() if health is None else health),
+        outbox=conforming(TICKET_OUTBOX, TICKET_OUTBOX.empty() if outbox is None else outbox),
+        upserts=tuple((item.table, conforming(item.table, item.rows)) for item in publication.upserts),
+    )
+
+
+def publish(connection: sa.Connection, ready: Prepared, *, attempt_id: str, lease: SqlLease, now: datetime) -> None:
     """Write everything inside the transaction of ``connection``.
 
     Raises:
         Superseded: Another process has taken over the lease.
-        ContractError: Rows broke their contract, or do not carry the lineage of the run.
     """
-    run = publication.run
+    run = ready.run
     if connection.dialect.name == "postgresql":
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(PUBLISHING)))
     lease.confirm(connection)
     runs.complete(connection, run, attempt_id, now)
-    statements = _merge_tables(connection, run, publication.tables)
-    _replace_for_run(connection, RUN_SPANS, run, _span_rows(run, statements))
-    _replace_for_run(connection, RUN_INPUTS, run, _input_rows(run, publication.inputs))
-    quality = publication.quality
-    _replace_for_run(connection, QUALITY_RESULTS, run, QUALITY_RESULTS.empty() if quality is None else quality)
-    if publication.health is not None:
-        _upsert(connection, SOURCE_HEALTH, publication.health, later_wins=True)
-    if publication.outbox is not None:
-        _add_new(connection, TICKET_OUTBOX, publication.outbox)
-    for item in publication.upserts:
-        _upsert(connection, item.table, item.rows)
+    for item in ready.said:
+        with incoming(connection, item.table, item.rows, extra=[SCOPE]) as staged:
+            Merge(connection, item.table, staged, run, item.statements).apply()
+    for table, rows in ready.replaced:
+        target = sql_table(table)
+        connection.execute(sa.delete(target).where(target.c.run_id == run.run_id))
+        load(connection, target, rows)
+    _upsert(connection, SOURCE_HEALTH, ready.health, later_wins=True)
+    _add_new(connection, TICKET_OUTBOX, ready.outbox)
+    for table, rows in ready.upserts:
+        _upsert(connection, table, rows)
 
 
-def _merge_tables(
-    connection: sa.Connection, run: RunRecord, items: Sequence[TableRows]
-) -> list[tuple[Table, Statement]]:
-    said: list[tuple[Table, Statement]] = []
-    for name in dict.fromkeys(item.table.name for item in items):
-        parts = [item for item in items if item.table.name == name]
-        table = parts[0].table
-        statements = [Statement(part.span or run.span, part.scope, scope_text(part.scope)) for part in parts]
-        rows = conforming(table, pa.concat_tables([part.rows for part in parts], promote_options="permissive"))
-        _insist_on_lineage(table, rows, run)
-        scopes = [[item.scope_text] * part.rows.num_rows for part, item in zip(parts, statements, strict=True)]
-        rows = rows.append_column(SCOPE, pa.array([text for part in scopes for text in part], pa.string()))
-        with incoming(connection, table, rows, extra=[SCOPE]) as staged:
-            Merge(connection, table, staged, run, statements).apply()
-        said += [(table, statement) for statement in statements]
-    return said
+def _said(run: RunRecord, items: Sequence[TableRows]) -> Said:
+    table = items[0].table
+    statements = tuple(Statement(item.span or run.span, item.scope, scope_text(item.scope)) for item in items)
+    rows = conforming(table, pa.concat_tables([item.rows for item in items], promote_options="permissive"))
+    _insist_on_lineage(table, rows, run)
+    scopes = [pa.repeat(said.scope_text, item.rows.num_rows) for said, item in zip(statements, items, strict=True)]
+    return Said(table, rows.append_column(SCOPE, pa.chunked_array(scopes, pa.string())), statements)
 
 
 def _insist_on_lineage(table: Table, rows: pa.Table, run: RunRecord) -> None:
@@ -84,19 +123,20 @@ def _insist_on_lineage(table: Table, rows: pa.Table, run: RunRecord) -> None:
         raise ContractError(table.name, problems)
 
 
-def _span_rows(run: RunRecord, said: Sequence[tuple[Table, Statement]]) -> pa.Table:
+def _span_rows(run: RunRecord, said: Sequence[Said]) -> pa.Table:
     rows = {
-        (table.name, item.scope_text, item.span): {
+        (item.table.name, each.scope_text, each.span): {
             "run_id": run.run_id,
-            "table_name": table.name,
-            "scope": item.scope_text,
-            "span_start": item.span.start,
-            "span_end": item.span.end,
+            "table_name": item.table.name,
+            "scope": each.scope_text,
+            "span_start": each.span.start,
+            "span_end": each.span.end,
             "job": run.job,
             "window_end": run.window.end,
             "as_of": run.as_of,
         }
-        for table, item in said
+        for item in said
+        for each in item.statements
     }
     return pa.Table.from_pylist(list(rows.values()), schema=RUN_SPANS.to_arrow())
 
@@ -119,16 +159,12 @@ def _input_rows(run: RunRecord, inputs: Sequence[InputFile]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=RUN_INPUTS.to_arrow())
 
 
-def _replace_for_run(connection: sa.Connection, table: Table, run: RunRecord, rows: pa.Table) -> None:
-    target = sql_table(table)
-    connection.execute(sa.delete(target).where(target.c.run_id == run.run_id))
-    load(connection, target, conforming(table, rows))
-
-
 def _upsert(connection: sa.Connection, table: Table, rows: pa.Table, *, later_wins: bool = False) -> None:
     """Write rows by key; with ``later_wins``, a row of a later ``as_of`` stays."""
     target = sql_table(table)
-    with incoming(connection, table, conforming(table, rows)) as staged:
+    if not rows.num_rows:
+        return
+    with incoming(connection, table, rows) as staged:
         insert = insert_into(connection, target).from_select(table.names, _all_of(staged))
         new = insert.excluded
         values = {name: new[name] for name in table.names if name not in table.key}
@@ -138,7 +174,9 @@ def _upsert(connection: sa.Connection, table: Table, rows: pa.Table, *, later_wi
 
 def _add_new(connection: sa.Connection, table: Table, rows: pa.Table) -> None:
     """Insert rows whose key is new; the others keep their state."""
-    with incoming(connection, table, conforming(table, rows)) as staged:
+    if not rows.num_rows:
+        return
+    with incoming(connection, table, rows) as staged:
         insert = insert_into(connection, sql_table(table)).from_select(table.names, _all_of(staged))
         connection.execute(insert.on_conflict_do_nothing())
 

@@ -73,9 +73,7 @@ def write_next(reason: str, folder: Path = VERSIONS) -> Path | None:
             if not differences(connection):
                 return None
             config.attributes["render_item"] = rendered
-            script: Any = command.revision(
-                config, reason, autogenerate=True, rev_id=number, version_path=str(folder)
-            )
+            script: Any = command.revision(config, reason, autogenerate=True, rev_id=number, version_path=str(folder))
     return Path(script.path)
 
 

@@ -16,7 +16,7 @@ from aiops_jobs.adapters.warehouse.engine import Database
 from aiops_jobs.adapters.warehouse.filters import column_of, condition, inside
 from aiops_jobs.adapters.warehouse.leases import LeaseKeeper, SqlLease
 from aiops_jobs.adapters.warehouse.migration import Schema
-from aiops_jobs.adapters.warehouse.publish import publish
+from aiops_jobs.adapters.warehouse.publish import prepared, publish
 from aiops_jobs.adapters.warehouse.schema import sql_table
 from aiops_jobs.adapters.warehouse.transfer import fetch
 from aiops_jobs.contracts import Table
@@ -132,8 +132,9 @@ class SqlWarehouse:
             raise TypeError(f"publish needs a lease of this warehouse, not {type(lease).__name__}.")
         self._schema.ensure_current()
         try:
+            ready = prepared(publication)
             with self.database.writing() as connection:
-                publish(connection, publication, attempt_id=attempt_id, lease=lease, now=self._clock())
+                publish(connection, ready, attempt_id=attempt_id, lease=lease, now=self._clock())
         except AiopsError as error:
             status = "superseded" if isinstance(error, Superseded) else "failed"
             with suppress(AiopsError):  # what went wrong first is what counts

@@ -70,9 +70,9 @@ def incoming(
 @cache
 def staging(table: Table, extra: tuple[str, ...]) -> sa.Table:
     """Return the temporary table for ``table``: one object for the life of the process, so compiled SQL is reused."""
-    columns = [*to_columns(table), *(sa.Column(name, TEXT) for name in extra)]
-    key = sa.PrimaryKeyConstraint(*table.key)
-    return sa.Table(f"incoming_{table.name}", sa.MetaData(), *columns, key, prefixes=["TEMPORARY"])
+    items: list[sa.schema.SchemaItem] = [*to_columns(table), sa.PrimaryKeyConstraint(*table.key)]
+    items += [sa.Column(name, TEXT) for name in extra]
+    return sa.Table(f"incoming_{table.name}", sa.MetaData(), *items, prefixes=["TEMPORARY"])
 
 
 def load(connection: sa.Connection, target: sa.Table, rows: pa.Table) -> None:

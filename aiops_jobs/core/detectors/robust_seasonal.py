@@ -32,13 +32,18 @@ BLOCK = 64
 """Series worked on at a time: their history stays in the processor's cache."""
 COST_OF_RICHNESS = 0.03
 """A richer shape must predict so much better for each step of richness."""
-QUANTA = 1.5
+GRAINS = 1.5
 """The band is at least so many of the smallest steps the values are seen to make."""
+MIN_STEPS = 3
+"""Fewer different steps are events, not a grain."""
 UNMEASURED = 1.5
 """Largest score where nothing tells how large a deviation is large: a warning, never more."""
 TINY = 1e-9
 NOISE = 1e-6
-"""Smaller steps between values, as a share of their extent, are rounding."""
+"""Smaller steps between values, as a share of their usual extent, are rounding."""
+FURTHEST = 1e9
+"""Units from the centre beyond which a value of the history is only *far*: single precision has an end."""
+SMALLEST = 1e-30
 MONDAY = 3
 """1 January 1970 was a Thursday."""
 
@@ -137,19 +142,21 @@ class RobustSeasonal:
 
     def _learned(self, values: Floats, roles: Sequence[MetricRole], weekdays: Sequence[int]) -> tuple[Floats, ...]:
         """Return the arrays of a `Model`, in its order, for the history [S, n, K] of some series."""
-        centre, unit, quantum = _units(values)
-        days = ((values - centre) / unit).astype(np.float32)
+        centre, unit, extent, grain = _units(values)
+        with np.errstate(over="ignore"):
+            days = np.clip((values - centre) / unit, -FURTHEST, FURTHEST).astype(np.float32)
         best, shape, rise, fall = self._chosen(days, weekdays)
         expected = centre + unit * (best.level[:, None, None] + shape)
-        floor = _floors(expected, quantum, roles)
+        floor = _floors(expected, grain, roles)
         floors_in_units = np.maximum(floor / unit, TINY).astype(np.float32)
         sides = self._half_widths(best.residuals, floors_in_units, weekdays)
         up, down = (unit * (side + jitter) for side, jitter in zip(sides, (rise, fall), strict=True))
-        present = np.isfinite(values).mean(axis=(1, 2))
-        states = np.where(quantum[:, 0, 0] > 0, SeriesState.JUDGED, SeriesState.NO_VARIANCE)
+        present = np.isfinite(values).sum(axis=(1, 2)) / (self.policy.lookback_s / seasons.DAY_S * values.shape[2])
+        varies = extent[:, 0, 0] > 0
+        states = np.where(varies, SeriesState.JUDGED, SeriesState.NO_VARIANCE)
         states = np.where(present >= self.policy.min_history_ratio, states, SeriesState.INSUFFICIENT)
         level = np.where(states == SeriesState.INSUFFICIENT, np.nan, centre[:, 0, 0] + unit[:, 0, 0] * best.level)
-        measured = (quantum[:, 0, 0] > 0) | (np.nan_to_num(floor).max(axis=(1, 2)) > 0)
+        measured = varies | (np.nan_to_num(floor).max(axis=(1, 2)) > 0)
         ceiling = np.where(measured, np.inf, UNMEASURED)
         return unit * shape, up, down, level, unit[:, 0, 0] * best.slope, ceiling, states.astype(np.float64)
 
@@ -176,13 +183,12 @@ class RobustSeasonal:
             error = seasons.mean_error(other.residuals) * np.float32(1 + COST_OF_RICHNESS * richness)
             better = np.flatnonzero(eligible & (error < least))
             least[better] = error[better]
-            chosen = other.profile[better]
-            for kept, new in zip(
-                (shape, rise, fall), (chosen, *robust.room(chosen, len(candidate.weights))), strict=True
-            ):
-                kept[better] = new[:, list(candidate.classes)]
-            for field in ("level", "slope", "residuals"):
-                getattr(best, field)[better] = getattr(other, field)[better]
+            profile = other.profile[better]
+            above, below = robust.room(profile, len(candidate.weights))
+            weekday = list(candidate.classes)
+            shape[better], rise[better], fall[better] = profile[:, weekday], above[:, weekday], below[:, weekday]
+            best.level[better], best.slope[better] = other.level[better], other.slope[better]
+            best.residuals[better] = other.residuals[better]
         return best, shape, rise, fall
 
     def _half_widths(self, residuals: Singles, floors: Singles, weekdays: Sequence[int]) -> tuple[Singles, Singles]:
@@ -211,31 +217,34 @@ def _whole_days(history: Grid) -> tuple[int, Floats]:
     return first, values.reshape(len(values), count, buckets)
 
 
-def _units(values: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return centre, unit and smallest step of each series' history, [S, 1, 1]: what makes it fit single precision."""
+def _units(values: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return centre, unit, extent and grain of each series' history, [S, 1, 1].
+
+    In units from the centre any series fits single precision. The grain is the smallest step between its values.
+    """
     flat = np.sort(values.reshape(len(values), -1), axis=1)
-    count = np.isfinite(flat).sum(axis=1)
-    last = np.maximum(count - 1, 0)
+    last = np.maximum(np.isfinite(flat).sum(axis=1) - 1, 0)
 
     def at(q: float) -> Floats:
-        return np.nan_to_num(np.take_along_axis(flat, np.rint(last * q).astype(np.int64)[:, None], axis=1)[:, 0])
+        return np.nan_to_num(np.take_along_axis(flat, np.rint(last * q).astype(np.int64)[:, None], axis=1))
 
     low, middle, high = at(0.1), at(0.5), at(0.9)
     extent = at(1.0) - at(0.0)
-    unit = np.where(high > low, high - low, np.where(extent > 0, extent, 1.0))
+    typical = np.where(high > low, high - low, extent)
+    unit = np.maximum(np.where(typical > 0, typical, 1.0), SMALLEST)
     steps = np.diff(flat, axis=1)
-    steps = np.where(steps > NOISE * extent[:, None], steps, np.inf)
-    smallest = steps.min(axis=1, initial=np.inf)
-    quantum = np.where(np.isfinite(smallest), smallest, 0.0)
-    return middle[:, None, None], unit[:, None, None], quantum[:, None, None]
+    real = steps > NOISE * typical
+    smallest = np.where(real, steps, np.inf).min(axis=1, keepdims=True, initial=np.inf)
+    grain = np.where(real.sum(axis=1, keepdims=True) >= MIN_STEPS, smallest, 0.0)
+    return middle[:, None], unit[:, None], extent[:, None], grain[:, None]
 
 
-def _floors(expected: Floats, quantum: Floats, roles: Sequence[MetricRole]) -> Floats:
+def _floors(expected: Floats, grain: Floats, roles: Sequence[MetricRole]) -> Floats:
     """Return the smallest half-width that makes sense, [S, 7, K]: for people, and for the grain of the values."""
     least = np.asarray([role.min_deviation for role in roles])[:, None, None]
     share = np.asarray([role.min_rel_deviation for role in roles])[:, None, None]
     for_people: Floats = np.maximum(least, share * np.abs(expected))
-    return np.maximum(for_people, QUANTA * quantum)
+    return np.maximum(for_people, GRAINS * grain)
 
 
 def _nothing(buckets: int) -> tuple[Floats, ...]:

@@ -169,7 +169,7 @@ def _rows(rows: pa.Table, events: _Events, cut: _Cut, policies: Policies, until:
             "resolved_by": pa.array(resolved_by, pa.string()),
             "event_count": count,
             "full_duplicate_count": count - _distinct(rows.take(pa.array(kept)), cut.episode),
-            "flap_count": np.add.reduceat(_changes(events)[kept].astype(np.int64), edges),
+            "flap_count": np.add.reduceat(_changes(events)[kept].astype(np.int64), edges) - _changes(events)[cut.heads],
             "is_flapping": np.maximum.reduceat(_recent_changes(events, policy.flap_window_s)[kept], edges)
             >= policy.flap_changes,
             "policy_version": [policies.version("alerts")] * len(started),

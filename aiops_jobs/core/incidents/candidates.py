@@ -16,7 +16,7 @@ from aiops_jobs.core.incidents.case import FAR, Case, lead
 from aiops_jobs.core.incidents.columns import OPEN, SECOND, to_micros
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.incidents.proofs import Proof, alone_proof, change_proof, seen_proof, when
-from aiops_jobs.core.incidents.words import listed, moment, observed_words, short
+from aiops_jobs.core.incidents.words import capitalised, listed, moment, observed_words, short
 from aiops_jobs.core.policies import MetricRole
 
 MOST = 20
@@ -106,7 +106,7 @@ def _resource(case: Case, node: str, cause: str, places: list[int]) -> Candidate
     candidate = Candidate(
         cause_kind=cause,
         entity=node,
-        statement=f"The {label} of `{node}` is {verdict}{': ' + seen if seen else ''}, since {moment(began)}.",
+        statement=f"{capitalised(label)} of `{node}` {verdict}{': ' + seen if seen else ''}, since {moment(began)}.",
         link=f"{label} of {short(node)} {verdict}" + (f": {seen}" if seen else ""),
         began=began,
         prior=0.3,

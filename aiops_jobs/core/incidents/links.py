@@ -1,4 +1,4 @@
-"""Which sessions are related, and why: by dependency, by service, by a silent component all share, or as context.
+"""Which sessions are related, and why: by dependency, service, silent component, redundancy group, or as context.
 
 Trouble travels from a component to what depends on it, so two components that merely use a third are not related: a
 host or a gateway that everything touches would merge the world. It links its users only if it suffers itself (then it
@@ -17,8 +17,8 @@ from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.topology import Topology, TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
 
-DEPENDS, SERVICE, SHARED, CONTEXT = 0, 1, 2, 3
-KINDS = ("depends on", "belongs to the service of", "shares a silent component with", "is context of")
+DEPENDS, SERVICE, SHARED, STAND_IN, CONTEXT = 0, 1, 2, 3, 4
+KINDS = ("depends on", "belongs to the service of", "shares a silent component with", "stands in for", "is context of")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Links:
         hops: Distance in the topology.
         gap: Distance between their nearest begins, microseconds.
         kind: Position in ``KINDS``.
-        via: Name of the silent component of a ``SHARED`` pair, else empty.
+        via: Name of the silent component of a ``SHARED`` pair, or of the group of a ``STAND_IN`` pair; else empty.
     """
 
     child: Ints
@@ -113,7 +113,7 @@ class Linker:
         solid = depends.taken(np.flatnonzero(firm[depends.child] & firm[depends.parent]))
         service = self._by_service(firm)
         shared = self._by_silent_component(joined([solid, service]), firm)
-        return joined([solid, service, shared, self._by_nearness(depends, firm)])
+        return joined([solid, service, shared, self._by_group(firm), self._by_nearness(depends, firm)])
 
     def nearest(self, session: Ints, micros: Ints) -> Ints:
         """Return how far the nearest begin of a session's members is from an instant, pair by pair."""
@@ -222,6 +222,27 @@ class Linker:
                 distinct = {int(sessions.node[s]) for s in together}
                 if len(distinct) >= max(2, self.policy.shared_ratio * sizes[name]):
                     parts.append(self._chain(together, SHARED, hops=2, via=name))
+        return joined(parts)
+
+    def _by_group(self, firm: Bools) -> Links:
+        """Link the members of a redundancy group of which nearly all suffer together: they share their cause."""
+        sessions = self.sessions
+        rows: dict[str, list[int]] = {}
+        sizes: dict[str, int] = {}
+        for session in np.flatnonzero(firm):
+            name = sessions.name(int(session))
+            topology = self.history.at(int(sessions.start[session]))
+            others = topology.stand_ins(name)
+            if others:
+                group = f"{topology.said(name, 'entity_kind')} {topology.said(name, 'redundancy_group')}"
+                rows.setdefault(group, []).append(int(session))
+                sizes[group] = len(others) + 1
+        parts = [no_links()]
+        for group in sorted(rows):
+            for together in self._bunches(rows[group]):
+                distinct = {int(sessions.node[s]) for s in together}
+                if len(distinct) >= max(2, self.policy.shared_ratio * sizes[group]):
+                    parts.append(self._chain(together, STAND_IN, hops=2, via=group))
         return joined(parts)
 
     def _bunches(self, ordered: Sequence[int]) -> list[list[int]]:

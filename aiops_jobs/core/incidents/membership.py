@@ -11,7 +11,7 @@ import pyarrow as pa
 from aiops_jobs.contracts.results import INCIDENT_ALERTS
 from aiops_jobs.core.incidents.columns import SECOND, rows_from_records, to_instant
 from aiops_jobs.core.incidents.group import Group, Grouping
-from aiops_jobs.core.incidents.links import DEPENDS, SERVICE, SHARED
+from aiops_jobs.core.incidents.links import DEPENDS, SERVICE, SHARED, STAND_IN
 from aiops_jobs.core.incidents.words import duration
 
 UNGROUPABLE = "It names neither an entity nor a service nor a host, so it is never grouped with others."
@@ -92,6 +92,8 @@ def _sentence(kind: int, via: str, child: str, parent: str, *, is_child: bool) -
         return f"`{own}` belongs to the same service as `{other}`"
     if kind == SHARED:
         return f"`{own}` and `{other}` both depend on `{via}`, as does nearly all else that suffers"
+    if kind == STAND_IN:
+        return f"`{own}` and `{other}` stand in for each other ({via}), and nearly all of them suffer"
     if own == other:
         return f"Context of `{own}` itself (load, or for information)"
     return f"Context: `{own}` is next to `{other}`" if is_child else f"`{own}` is next to `{other}`, which is context"

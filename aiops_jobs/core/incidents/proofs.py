@@ -8,7 +8,7 @@ from typing import Any
 
 from aiops_jobs.core.incidents.case import Case, lead
 from aiops_jobs.core.incidents.columns import SECOND
-from aiops_jobs.core.incidents.words import duration, moment, observed_words, plural
+from aiops_jobs.core.incidents.words import capitalised, duration, moment, observed_words, plural
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def seen_proof(case: Case, member: int) -> Proof:
         return Proof("alert", text, "alerts", {"alert_id": members.ids[member]}, start, end)
     label = members.meaning[member].label or members.name[member]
     details = members.details[member]
-    what = f"{label[:1].upper()}{label[1:]} of `{node}`: {observed_words(details)}"
+    what = f"{capitalised(label)} of `{node}`: {observed_words(details)}"
     text = f"{what} from {moment(start)} on, {when(case, start)}."
     where = {"series_id": details["series_id"]} if details else {"entity_id": node}
     return Proof("metric", text, "metric_points", where, start, end, float(details["observed"]) if details else None)

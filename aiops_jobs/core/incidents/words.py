@@ -15,6 +15,11 @@ def short(entity: str | None) -> str:
     return entity.partition("/")[2] or entity if entity else "unknown"
 
 
+def capitalised(text: str) -> str:
+    """Return text with a capital at its begin, the rest as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def quantity(value: float, unit: str | None, metric_name: str = "") -> str:
     """Return a number with its unit, as a person would say it.
 

@@ -22,6 +22,8 @@ SHARPNESS = 4.0
 """Weights fall with this power of the error: 0 is the mean of all candidates, infinity the best one alone."""
 FLOOR = 0.02
 """Errors far below this share of a day's usual change are all alike."""
+SMALLEST = 0.01
+"""No expected error is smaller than this share of a day's usual change: nothing is certain."""
 PRIOR_COUNT = 1.0
 """The error pooled over all series counts as much as so many fresh errors of the series."""
 WIDEST = 20.0
@@ -157,7 +159,7 @@ def pooled_prior(test: Backtest, fallback: Prior) -> Prior:
     losses = _pooled(losses_of(test), (0, 2), fallback.losses)
     points, _ = past_blends(test, Prior(losses, fallback.errors))
     errors = np.minimum(np.abs(test.actual - points) / test.scales[:, :, None], WIDEST)
-    return Prior(losses, _pooled(errors, (0, 1), fallback.errors))
+    return Prior(losses, np.maximum(_pooled(errors, (0, 1), fallback.errors), SMALLEST))
 
 
 def mixed(values: Floats, matrix: Floats) -> Floats:

@@ -39,6 +39,8 @@ INNER = (0.1, 0.9)
 """The band that is published and judged."""
 MIN_RESIDUALS = 100
 """Fewer residuals at a distance do not make quantiles: those of the next shorter distance are used."""
+FARTHEST = 50.0
+"""Errors beyond this many times the expected one are all the same: a series that was dead and woke up."""
 FALLBACK_OFFSETS = np.array([-3.6, -2.8, -2.2, -1.6, -0.9, -0.5, -0.2, 0.0, 0.2, 0.5, 0.9, 1.6, 2.2, 2.8, 3.6])
 """Quantiles of error over expected absolute error, close to Laplace: for the first days of an installation."""
 
@@ -108,9 +110,12 @@ def untrained(clock: Clock, horizon_s: float) -> CapacityModel:
 
 
 def fit_capacity(values: Floats, clock: Clock, horizon_s: float) -> CapacityModel:
-    """Learn priors and calibrated offsets from many series, ``(S, T)`` with ``nan`` where nothing was measured."""
+    """Learn priors and calibrated offsets from many series, ``(S, T)`` with ``nan`` where nothing was measured.
+
+    Series that never vary are left out: that they are foreseen without any error says nothing about the others.
+    """
     start = untrained(clock, horizon_s)
-    return _calibrated(run_backtest(values, clock, start.steps), start)
+    return _calibrated(run_backtest(_lively(values), clock, start.steps), start)
 
 
 def _calibrated(test: Backtest, start: CapacityModel) -> CapacityModel:
@@ -121,13 +126,20 @@ def _calibrated(test: Backtest, start: CapacityModel) -> CapacityModel:
     last = int(np.flatnonzero(known)[-1])
     prior = Prior(_extended(pooled.losses, last, test.steps), _extended(pooled.errors, last, test.steps))
     errors, spread = past_errors(test, prior)
-    rest = (errors / spread).reshape(-1, len(test.steps))
+    rest = np.clip(errors / spread, -FARTHEST, FARTHEST).reshape(-1, len(test.steps))
     offsets = start.offsets.copy()
     for place in np.flatnonzero(known):
         column = rest[:, place]
         offsets[:, place] = np.quantile(column[np.isfinite(column)], LEVELS)
     nearest = np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))
     return CapacityModel(start.step_s, test.steps, prior, offsets[:, nearest])
+
+
+def _lively(values: Floats) -> Floats:
+    known = np.isfinite(values)
+    low = np.where(known, values, np.inf).min(axis=1, initial=np.inf)
+    high = np.where(known, values, -np.inf).max(axis=1, initial=-np.inf)
+    return np.asarray(values[high > low])
 
 
 def _extended(errors: Floats, last: int, steps: Ints) -> Floats:
@@ -165,11 +177,12 @@ def _interpolation(steps: Ints, targets: Ints) -> Floats:
 def judge_capacity(values: Floats, model: CapacityModel, later: int) -> dict[str, Measure]:
     """Measure a model on the last ``later`` steps, forecast from origins inside them; empty where nothing is known.
 
-    The forecast ``wql_ratio`` compares with is the same hour a day ago; each series counts in units of its own scale.
+    Series that never vary are left out: they would flatter the model. ``wql_ratio`` compares with the same
+    hour a day ago; each series counts in units of its own scale.
     """
-    test = run_backtest(values, model.clock, model.steps)
+    test = run_backtest(_lively(values), model.clock, model.steps)
     errors, spread = past_errors(test, model.prior)
-    naive = np.abs(test.actual - test.points[:, NAMES.index("naive_day")]) / test.scales[:, :, None]
+    naive = np.abs(test.actual - test.points[:, NAMES.index("naive_day")]) / test.scale[:, None]
     is_late = np.isfinite(errors) & (test.ages <= later)[:, None, None]
     count = int(is_late.sum())
     if not count:
@@ -177,7 +190,7 @@ def judge_capacity(values: Floats, model: CapacityModel, later: int) -> dict[str
     inner = slice(int(np.searchsorted(LEVELS, INNER[0])), int(np.searchsorted(LEVELS, INNER[1])) + 1)
     levels, offsets = LEVELS[inner], model.offsets[inner]
     gap = (errors / spread)[..., None] - offsets.T
-    loss = spread / test.scales[:, :, None] * 2.0 * np.where(gap >= 0, levels * gap, (levels - 1.0) * gap).mean(axis=-1)
+    loss = spread / test.scale[:, None] * 2.0 * np.where(gap >= 0, levels * gap, (levels - 1.0) * gap).mean(axis=-1)
     is_below = gap[..., -1] <= 0
     is_covered = is_below & (gap[..., 0] >= 0)
     wql = float(loss[is_late].sum() / max(float(naive[is_late].sum()), 1e-12))

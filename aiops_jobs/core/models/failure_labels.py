@@ -61,7 +61,8 @@ def to_examples(features: Features, readings: Readings, failures: Failures, *, h
     """Return every entity-day whose label is known.
 
     Left out are: entities not heard of, days between a failure and its replacement, days whose horizon is not over
-    at ``failures.known_s``, and days followed within the horizon by a ticket that is still open.
+    at ``failures.known_s``, and days within the horizon before or after the opening of a ticket that is still open:
+    it may be the failure.
     """
     ends = readings.day_ends_s
     row_of = {entity: row for row, entity in enumerate(readings.entities)}
@@ -74,7 +75,7 @@ def to_examples(features: Features, readings: Readings, failures: Failures, *, h
     event, day = np.nonzero((began[:, None] <= ends) & (ends < ended[:, None]))
     is_usable[entity[event], day] = False
     entity, began, _ = _known(failures.unsettled, row_of)
-    event, day = np.nonzero((ends < began[:, None]) & (began[:, None] <= ends + horizon_s))
+    event, day = np.nonzero(np.abs(ends - began[:, None]) <= horizon_s)
     is_usable[entity[event], day] &= np.isfinite(next_failure[entity[event], day])
     days, rows = np.nonzero(is_usable.T)
     matrix = np.ascontiguousarray(features.values[:, rows, days].T)

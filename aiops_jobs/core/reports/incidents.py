@@ -15,9 +15,10 @@ from aiops_jobs.core.reports.facts import Facts, Row, rows_by
 from aiops_jobs.core.reports.model import Candidate, Change, Incident, Member, Plot, Proof, Ticket
 from aiops_jobs.core.reports.plotting import anomaly_plot, chosen_anomalies
 from aiops_jobs.core.reports.timeline import Bar, Lane, Mark, Timeline
-from aiops_jobs.core.reports.words import name, number
+from aiops_jobs.core.reports.words import name
 from aiops_jobs.window import Window
 
+GRAVITY = ("info", "warning", "critical")
 MOST_LANES, MOST_CHANGES, MOST_CANDIDATES = 12, 8, 5
 CHANGES_BEFORE = timedelta(days=1)
 
@@ -87,10 +88,7 @@ class _Teller:
             tickets=tickets_about(key, self._tickets.get(key, []), self._outbox.get(key, [])),
             plots=tuple(self._plots[m] for m in self.member_ids(key) if m in self._plots),
             timeline=_timeline(row, members, changes, self._window),
-            factors=tuple(
-                f"{f['factor']}: {f['raw_value']}" + (f" ({number(f['contribution'])})" if f["contribution"] else "")
-                for f in self._factors.get(key, [])
-            ),
+            factors=tuple(f"{f['factor'].replace('_', ' ')}: {f['raw_value']}" for f in self._factors.get(key, [])),
         )
 
     def _told_members(self, incident_id: str) -> tuple[Member, ...]:
@@ -134,7 +132,7 @@ class _Teller:
 
     def _near(self, row: Row, members: Sequence[Member], candidates: Sequence[Candidate]) -> tuple[Change, ...]:
         """Return the changes that are suspected, and those before or during the incident on what it touches."""
-        suspects = {c.change_id for c in candidates if c.change_id}
+        ranks = {c.change_id: c.rank for c in reversed(candidates) if c.change_id}
         touched = {m.entity_id for m in members} | {row["cause_entity_id"], row["entity_id"]}
         services = {str(s) for s in parsed(row["services_affected"])}
         ended = row["ended_at"] or self._window.end
@@ -144,9 +142,9 @@ class _Teller:
             concerns = (
                 _entity(change) in touched or change["service_name"] in services or change["change_type"] == "event"
             )
-            if change["change_id"] in suspects or (is_near and concerns):
-                found.append(_change(change, is_suspect=change["change_id"] in suspects))
-        found.sort(key=lambda c: (not c.is_suspect, abs(c.started_at - row["started_at"]), c.change_id))
+            if change["change_id"] in ranks or (is_near and concerns):
+                found.append(_change(change, rank=ranks.get(change["change_id"])))
+        found.sort(key=lambda c: (c.rank is None, c.rank or 0, abs(c.started_at - row["started_at"]), c.change_id))
         return tuple(sorted(found[:MOST_CHANGES], key=lambda c: (c.started_at, c.change_id)))
 
 
@@ -197,7 +195,7 @@ def _source_of(query: str | None) -> str:
     return str(table) if table else ""
 
 
-def _change(row: Row, *, is_suspect: bool) -> Change:
+def _change(row: Row, *, rank: int | None) -> Change:
     return Change(
         change_id=row["change_id"],
         change_type=row["change_type"],
@@ -205,7 +203,7 @@ def _change(row: Row, *, is_suspect: bool) -> Change:
         entity_id=_entity(row) or "the estate",
         started_at=row["started_at"],
         outcome=row["outcome"] or "unknown",
-        is_suspect=is_suspect,
+        rank=rank,
     )
 
 
@@ -229,14 +227,16 @@ def _timeline(row: Row, members: Sequence[Member], changes: Sequence[Change], wi
 
 
 def _lanes(members: Sequence[Member], changes: Sequence[Change], cause: str | None) -> list[Lane]:
-    """Return a lane for each item: the cause first, then in the order in which they began to suffer."""
+    """Return a lane for each item: the cause first, then the gravest, in the order in which they began to suffer."""
     began: dict[str, datetime] = {}
     for entity, moment in [(m.entity_id, m.started_at) for m in members] + [
         (c.entity_id, c.started_at) for c in changes
     ]:
         began[entity] = min(moment, began.get(entity, moment))
-    suffering = {m.entity_id for m in members}
-    order = sorted(began, key=lambda e: (e != cause, e not in suffering, began[e], e))
+    gravity: dict[str, int] = {}
+    for m in members:
+        gravity[m.entity_id] = max(GRAVITY.index(m.severity), gravity.get(m.entity_id, 0))
+    order = sorted(began, key=lambda e: (e != cause, -gravity.get(e, -1), began[e], e))
     return [
         Lane(
             label=name(entity),

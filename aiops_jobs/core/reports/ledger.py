@@ -31,19 +31,26 @@ MOST_RUNS = 60
 
 
 def outlook_section(view: View) -> Element:
-    """Return the resources that fill up and the entities that may fail."""
-    if not view.forecasts and not view.risks:
-        return section(
-            "Outlook", "outlook", nothing("No resource is forecast to fill up, no item is at risk of failing.")
-        )
-    parts: list[Node] = []
-    if view.forecasts:
-        pictures = el("div", [_forecast(forecast) for forecast in view.forecasts], class_="pair")
-        keys = legend("value", "fan", "median", "limit", "breach")
-        parts.append(el("div", el("h3", "Capacity"), el("div", pictures, class_="block"), keys, class_="card"))
-    if view.risks:
-        parts.append(_risks(view))
-    return section("Outlook", "outlook", parts)
+    """Return the resources that fill up and the entities that may fail; and who did not look for them."""
+    return section("Outlook", "outlook", _capacity(view), _risks(view))
+
+
+def _capacity(view: View) -> Element:
+    more_told = f"{count(view.hidden_forecasts, 'more resource')} forecast; nothing needs to be done about them."
+    if not view.forecasts:
+        if not view.hidden_forecasts:
+            return nothing("No capacity was forecast in this window.")
+        words = f"None of {count(view.hidden_forecasts, 'resource')} is forecast to fill up soon."
+        return nothing(words.replace("of 1 resource is", "of the 1 resource forecast is"))
+    pictures = el("div", [_forecast(forecast) for forecast in view.forecasts], class_="pair")
+    return el(
+        "div",
+        el("h3", "Capacity"),
+        el("div", pictures, class_="block"),
+        legend("value", "fan", "median", "limit", "breach"),
+        el("p", more_told, class_="soft small minor") if view.hidden_forecasts else None,
+        class_="card",
+    )
 
 
 def _forecast(forecast: Forecast) -> Element:
@@ -59,6 +66,8 @@ def _forecast(forecast: Forecast) -> Element:
 
 
 def _risks(view: View) -> Element:
+    if not view.risks:
+        return nothing("No item was scored for its risk of failing in this window: that risk is unknown.")
     heads = (
         ("Item", ""),
         ("Probability of failing", ""),
@@ -119,9 +128,10 @@ def _cell(cell: SourceCell | None, view: View) -> Node:
         return el("span", DASH, class_="soft", title="not offered by this source")
     lines: list[Node] = [state_cell(state_of(cell), STATE_WORDS[state_of(cell)])]
     if cell.windows:
-        lines.append(el("div", f"{number(cell.rows_published)} rows", class_="soft small"))
-    if cell.latest_event_at is not None:
-        lines.append(el("div", lag_words(cell.latest_event_at, min(view.window.end, view.as_of)), class_="soft small"))
+        told = f"{number(cell.rows_published)} rows"
+        if cell.latest_event_at is not None:
+            told += f", {lag_words(cell.latest_event_at, min(view.window.end, view.as_of))}"
+        lines.append(el("div", told, class_="soft small"))
     if cell.windows > 1:
         lines.append(el("div", f"{cell.sound_windows} of {cell.windows} windows sound", class_="soft small"))
     return lines
@@ -158,7 +168,8 @@ def _accounts(view: View) -> Element:
 def _put_aside(view: View) -> Element:
     items = view.data.put_aside
     if not items:
-        return nothing("No row was put aside.")
+        came = any(cell.rows_in for cell in view.data.cells.values())
+        return nothing("No row was put aside." if came else "No row came in, so none was put aside.")
     most = max(item.count for item in items)
     heads = (("Reason", ""), ("Rows", ""), ("Table", ""), ("Source", ""), ("What is wrong", ""))
     rows = [
@@ -177,7 +188,8 @@ def _put_aside(view: View) -> Element:
 def _complaints(view: View) -> Element:
     items = view.data.complaints
     if not items:
-        return nothing("Every expectation held.")
+        held = f"Every expectation held; {count(view.data.judged, 'verdict')}."
+        return nothing(held if view.data.judged else "No expectation was judged.")
     heads = (
         ("Expectation", ""),
         ("Seen", ""),

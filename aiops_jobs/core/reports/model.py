@@ -63,7 +63,8 @@ class Change:
     entity_id: str
     started_at: datetime
     outcome: str
-    is_suspect: bool
+    rank: int | None
+    """Its rank among the probable causes; null: it is not among them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +216,8 @@ class DataState:
     put_aside: tuple[PutAside, ...]
     gaps: tuple[str, ...]
     """What is missing, one sentence each; empty: nothing."""
+    judged: int
+    """Verdicts on expectations; without any, none of them can have held."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,6 +275,8 @@ class View:
     """Strong anomalies that belong to no incident."""
     anomaly_count: int
     forecasts: tuple[Forecast, ...]
+    hidden_forecasts: int
+    """Resources that were forecast and of which nothing needs to be said."""
     risks: tuple[FailureRisk, ...]
     hidden_risks: int
     tickets: tuple[Ticket, ...]

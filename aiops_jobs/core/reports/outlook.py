@@ -21,22 +21,34 @@ MOST_FEATURES = 4
 
 
 def chosen_risks(facts: Facts, policies: Policies) -> list[Row]:
-    """Return the latest capacity risk of each series, the earliest breach first, as many as a page shows."""
-    latest: dict[str, Row] = {}
-    for row in sorted(facts[r.CAPACITY_RISKS].to_pylist(), key=lambda row: (row["issued_at"], row["finding_id"])):
-        latest[row["series_id"]] = row
-    far = max((row["issued_at"] for row in latest.values()), default=None)
+    """Return the latest capacity risk of each series that became a finding, the earliest breach first."""
+    told = set(facts[r.FINDINGS]["finding_id"].to_pylist())
+    latest = [row for row in _latest_risks(facts).values() if row["finding_id"] in told]
+    far = max((row["issued_at"] for row in latest), default=None)
     ordered = sorted(
-        latest.values(),
-        key=lambda row: (row["breach_p50_at"] is None, row["breach_p50_at"] or far, -row["breach_probability_ratio"]),
+        latest,
+        key=lambda row: (
+            row["breach_p50_at"] is None,
+            row["breach_p50_at"] or far,
+            -row["breach_probability_ratio"],
+            row["series_id"],
+        ),
     )
     return ordered[: policies.report.max_forecasts]
 
 
-def build_forecasts(facts: Facts, policies: Policies) -> list[Forecast]:
-    """Return the resources that fill up, with their fans."""
+def build_forecasts(facts: Facts, policies: Policies) -> tuple[list[Forecast], int]:
+    """Return the resources that fill up, with their fans, and how many more were forecast."""
     forecasts = facts[r.CAPACITY_FORECASTS]
-    return [_forecast(row, facts, _of(forecasts, row), policies) for row in chosen_risks(facts, policies)]
+    shown = [_forecast(row, facts, _of(forecasts, row), policies) for row in chosen_risks(facts, policies)]
+    return shown, len(_latest_risks(facts)) - len(shown)
+
+
+def _latest_risks(facts: Facts) -> dict[str, Row]:
+    latest: dict[str, Row] = {}
+    for row in sorted(facts[r.CAPACITY_RISKS].to_pylist(), key=lambda row: (row["issued_at"], row["finding_id"])):
+        latest[row["series_id"]] = row
+    return latest
 
 
 def build_risks(facts: Facts, policies: Policies) -> tuple[list[FailureRisk], int]:
@@ -74,7 +86,8 @@ def _of(forecasts: pa.Table, row: Row) -> pa.Table:
 def _forecast(row: Row, facts: Facts, own: pa.Table, policies: Policies) -> Forecast:
     metric, unit = row["metric_name"], facts.units.get(row["series_id"])
     early, median, late = row["breach_p10_at"], row["breach_p50_at"], row["breach_p90_at"]
-    now, limit = (quantity(row[key], unit, metric) for key in ("observed", "limit_value"))
+    full = row["limit_value"] * policies.capacity.limit_margin_ratio
+    now, limit = (quantity(value, unit, metric) for value in (row["observed"], full))
     when = f"reaches {limit} about {instant(median)}" if median else f"does not reach {limit} within the horizon"
     between = f", between {instant(early)} and {instant(late) if late else 'later than shown'}" if early else ""
     told = f"Now {now}; {when}{between}; probability {percent(row['breach_probability_ratio'])}."
@@ -84,12 +97,12 @@ def _forecast(row: Row, facts: Facts, own: pa.Table, policies: Policies) -> Fore
         metric_name=metric,
         unit=unit,
         observed=row["observed"],
-        limit=row["limit_value"],
+        limit=full,
         probability=row["breach_probability_ratio"],
         breach_at=(early, median, late),
         recommendation=row["recommendation"],
         model_version=row["model_version"],
-        fan=forecast_fan(row, facts, own),
+        fan=forecast_fan(row, facts, own, limit=full),
         told=told,
     )
 

@@ -81,18 +81,20 @@ def _tiles(view: View) -> list[Node]:
     dead = sum(t.state == "delivery dead" for t in waiting)
     acting = sum(risk.decision == "act" for risk in view.risks)
     filling = sum(f.breach_at[1] is not None for f in view.forecasts)
+    fills = f"{filling} filling up" if view.forecasts or view.hidden_forecasts else "capacity unknown"
+    fails = f"{acting} may fail" if view.risks else "failures unknown"
     cells = view.data.cells.values()
     sound = sum(cell.state == "ok" and cell.is_whole for cell in cells)
     is_sound = bool(cells) and sound == len(cells)
     total = len(view.incidents) + view.hidden_incidents
-    told = "all sources complete" if is_sound else count(len(view.data.gaps), "gap")
+    told = "tables complete" if is_sound else f"tables complete; {count(len(view.data.gaps), 'gap')}"
     return [
         _tile("Incidents", [str(total)], f"{listed}; {still} open" if total else listed),
         _tile(
             "Tickets", [str(len(view.tickets) - len(waiting))], f"{len(waiting) - dead} waiting, {dead} undeliverable"
         ),
-        _tile("Risks ahead", [str(acting + filling)], f"{filling} filling up, {acting} may fail"),
-        _tile("Data", [icon("calm" if is_sound else "blind"), f"{sound} of {len(cells)}"], f"tables complete; {told}"),
+        _tile("Risks ahead", [str(acting + filling)], f"{fills}, {fails}"),
+        _tile("Data", [icon("calm" if is_sound else "blind"), f"{sound} of {len(cells)}"], told),
     ]
 
 
@@ -107,7 +109,7 @@ def _gaps(view: View) -> Element | None:
     shown = [el("li", prose(gap)) for gap in gaps[:12]]
     rest = el("li", f"and {count(len(gaps) - 12, 'more gap')}, see Data") if len(gaps) > 12 else None
     told = el("p", "Where data is missing, silence says nothing about the estate.", class_="small")
-    heading = el("h2", icon("blind"), el("span", "Missing data"))
+    heading = el("h2", icon("blind"), el("span", "Missing or incomplete data"))
     return el("section", heading, el("ul", shown, rest), told, class_="gaps", aria_label="Missing data")
 
 

@@ -127,6 +127,7 @@ _SAMPLES: dict[str, tuple[Node, str]] = {
     "breach": (el("polygon", points="13,0 19,6 13,12 7,6", class_="breach-mark"), "limit reached: early, median, late"),
     "alert": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-alert critical"), "alert (critical)"),
     "alert-warning": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-alert warning"), "alert (warning)"),
+    "alert-info": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-alert info"), "alert (info)"),
     "finding": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-finding"), "finding"),
     "change": (el("polygon", points="13,0 19,6 13,12 7,6", class_="change-mark"), "change"),
 }

@@ -17,6 +17,9 @@ from aiops_jobs.window import Window
 
 BAND = ("lower", "expected", "upper")
 PER_INCIDENT = 6
+"""Pictures of one incident."""
+AT_CAUSE = 2
+"""Of these, pictures of the suspected cause, which come first."""
 
 
 def chosen_anomalies(facts: Facts, policy: ReportPolicy) -> list[Row]:
@@ -27,10 +30,12 @@ def chosen_anomalies(facts: Facts, policy: ReportPolicy) -> list[Row]:
     home = {
         m["member_id"]: m["incident_id"] for m in facts[r.INCIDENT_ALERTS].to_pylist() if m["incident_id"] in priority
     }
+    causes = {row["incident_id"]: row["cause_entity_id"] for row in facts[r.INCIDENTS].to_pylist()}
     chosen: list[Row] = []
     for incident in sorted(priority, key=lambda i: (*priority[i], i)):
         own = [row for row in ranked if home.get(row["finding_id"]) == incident]
-        chosen += own[:PER_INCIDENT]
+        at_cause = [row for row in own if row["entity_id"] == causes[incident]][:AT_CAUSE]
+        chosen += [*at_cause, *(row for row in own if row not in at_cause)][:PER_INCIDENT]
     chosen += [row for row in ranked if row["finding_id"] not in home]
     return chosen[: policy.max_plots]
 
@@ -55,10 +60,11 @@ def anomaly_plot(
     ended = row["ended_at"] or window.end
     metric, unit = row["metric_name"], row["unit"]
     label = label_of(metric, roles)
-    seen, low, high = (quantity(row[k], unit, metric) for k in ("observed", "lower", "upper"))
+    is_up = row["direction"] == "up"
+    seen, edge = (quantity(row[key], unit, metric) for key in ("observed", "upper" if is_up else "lower"))
     lasted = duration((ended - row["started_at"]).total_seconds())
-    side = "above" if row["direction"] == "up" else "below"
-    told = f"{seen} at {instant(row['peak_at'])}, expected {low} to {high}; {side} the band for {lasted}."
+    wanted, side = ("at most", "above") if is_up else ("at least", "below")
+    told = f"{seen} at {instant(row['peak_at'])}, expected {wanted} {edge}; {side} the band for {lasted}."
     return Plot(
         finding_id=row["finding_id"],
         title=f"{label} of {name(row['entity_id'])}",
@@ -72,13 +78,14 @@ def anomaly_plot(
     )
 
 
-def forecast_fan(row: Row, facts: Facts, own: pa.Table) -> Fan | None:
+def forecast_fan(row: Row, facts: Facts, own: pa.Table, *, limit: float) -> Fan | None:
     """Return the fan of one forecast, or ``None`` where it is not at hand.
 
     Args:
         row: The risk.
         facts: Where its history is.
         own: Rows of ``capacity_forecasts`` of its series and issue.
+        limit: From which value on the resource counts as full.
     """
     forecast = Series.of(own, time="target_at", value="p50", band=("p10", "p50", "p90")) if own.num_rows else None
     if forecast is None:
@@ -87,7 +94,7 @@ def forecast_fan(row: Row, facts: Facts, own: pa.Table) -> Fan | None:
     history = None if past is None else Series.of(past, time="observed_at", value="value")
     named = (("early", "breach_p10_at"), ("median", "breach_p50_at"), ("late", "breach_p90_at"))
     breaches = tuple((label, row[column]) for label, column in named if row[column] is not None)
-    return Fan(row["issued_at"], forecast, row["limit_value"], history, breaches)
+    return Fan(row["issued_at"], forecast, limit, history, breaches)
 
 
 def label_of(metric_name: str, roles: tuple[MetricRole, ...]) -> str:

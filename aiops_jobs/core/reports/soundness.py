@@ -21,6 +21,8 @@ TOLD = {
     "partial": "is incomplete",
     "late": "stopped too early",
 }
+LOOKED_FOR = {"detect": "Anomalies", "correlate": "Incidents"}
+"""Jobs without which a quiet page says nothing, and what they look for."""
 SEVERITY_ORDER = ("critical", "warning", "info")
 MOST_COMPLAINTS = 40
 
@@ -47,6 +49,21 @@ def build_data_state(facts: Facts, window: Window, as_of: datetime) -> DataState
         complaints=_complaints(facts[o.QUALITY_RESULTS].to_pylist()),
         put_aside=_put_aside(facts[QUARANTINE].to_pylist()),
         gaps=told,
+        judged=facts[o.QUALITY_RESULTS].num_rows,
+    )
+
+
+def idle_gaps(runs: Iterable[Row], window: Window, as_of: datetime) -> tuple[str, ...]:
+    """Return what was not even looked for in all of ``window``, as far as it is known, one sentence each."""
+    done: dict[str, list[tuple[datetime, datetime]]] = {job: [] for job in LOOKED_FOR}
+    for row in runs:
+        if row["run_status"] == "completed" and row["job"] in done:
+            done[row["job"]].append((row["window_start"], row["window_end"]))
+    until = min(window.end, as_of)
+    return tuple(
+        f"{LOOKED_FOR[job]} were not looked for everywhere: `{job}` has not worked through the whole window."
+        for job, spans in done.items()
+        if _uncovered(spans, window.start, until)
     )
 
 

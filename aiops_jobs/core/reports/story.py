@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiops_jobs.core.reports.markup import Element, Node, el, safe_link
 from aiops_jobs.core.reports.model import Candidate, Incident, Member, Plot, Ticket, View
 from aiops_jobs.core.reports.pieces import chip, icon, legend, more, nothing, prose, scroll, section, table
@@ -9,6 +11,8 @@ from aiops_jobs.core.reports.plots import band_plot, bar
 from aiops_jobs.core.reports.timeline import timeline_plot
 from aiops_jobs.core.reports.words import count, duration, instant, name, percent, sentence
 
+UNLIKELY = 0.05
+"""Candidates below this confidence are shown on demand, but for the first two."""
 PRIORITY_WORDS = {"P1": "critical", "P2": "high", "P3": "moderate", "P4": "low", "P5": "planning"}
 
 
@@ -28,7 +32,8 @@ def anomalies_section(view: View) -> Element | None:
     """Return the strongest anomalies that belong to no incident."""
     if not view.plots:
         return None
-    told = f"{count(view.anomaly_count, 'anomaly', 'anomalies')} in the window; these belong to no incident."
+    found = count(view.anomaly_count, "anomaly", "anomalies")
+    told = f"{sentence(found)} in all; the strongest of those that belong to no incident:"
     pictures = el("div", [figure(plot) for plot in view.plots], class_="pair block")
     card = el("div", el("p", told, class_="soft"), pictures, legend("value", "odd", "band"), class_="card")
     return section("Other anomalies", "anomalies", card)
@@ -94,8 +99,18 @@ def _ticket(ticket: Ticket) -> Element:
 def _why(incident: Incident) -> Element:
     if not incident.candidates:
         return el("div", el("h4", "Probable cause"), el("p", "No cause could be named.", class_="soft"))
-    items = [_candidate(candidate) for candidate in incident.candidates]
-    return el("div", el("h4", "Probable cause, ranked"), el("ol", items, class_="causes"))
+    likely = [c for c in incident.candidates if c.rank <= 2 or c.confidence >= UNLIKELY]
+    rest = incident.candidates[len(likely) :]
+    return el(
+        "div",
+        el("h4", "Probable cause, ranked"),
+        _causes(likely),
+        more(count(len(rest), "less likely cause"), _causes(rest)) if rest else None,
+    )
+
+
+def _causes(candidates: Sequence[Candidate]) -> Element:
+    return el("ol", [_candidate(candidate) for candidate in candidates], class_="causes")
 
 
 def _candidate(candidate: Candidate) -> Element:
@@ -131,11 +146,18 @@ def _how(incident: Incident) -> Element:
     counts = ((incident.alert_count, "alert"), (incident.finding_count, "finding"), (incident.source_count, "source"))
     seen = ", ".join(count(amount, noun) for amount, noun in counts)
     facts: list[Node] = [el("dt", "Affected"), el("dd", services), el("dt", "Seen by"), el("dd", seen)]
-    if incident.factors:
-        facts += [el("dt", "Priority"), el("dd", "; ".join(incident.factors))]
     facts += [el("dt", "Id"), el("dd", el("span", incident.incident_id, class_="id"))]
     chain = el("ol", steps, class_="chain") if steps else el("p", "No chain could be told.", class_="soft")
-    return el("div", el("h4", "From cause to symptom"), chain, el("dl", facts, class_="facts block"))
+    return el(
+        "div", el("h4", "From cause to symptom"), chain, el("dl", facts, class_="facts block"), _priority(incident)
+    )
+
+
+def _priority(incident: Incident) -> Element | None:
+    if not incident.factors:
+        return None
+    factors = el("ul", [el("li", prose(sentence(factor))) for factor in incident.factors], class_="small plain")
+    return more(f"Why {incident.priority}", factors)
 
 
 def _timeline(incident: Incident) -> list[Node]:
@@ -145,7 +167,7 @@ def _timeline(incident: Incident) -> list[Node]:
     hidden = f"{count(incident.timeline.hidden, 'more item')} below, in the list of members."
     return [
         scroll(timeline_plot(incident.timeline, words=words), words),
-        legend("alert", "alert-warning", "finding", "change"),
+        legend("alert", "alert-warning", "alert-info", "finding", "change"),
         el("p", hidden, class_="soft small") if incident.timeline.hidden else None,
     ]
 
@@ -163,7 +185,7 @@ def _changes(incident: Incident) -> Element | None:
     heads = (("Change", ""), ("When", "nowrap"), ("On", ""), ("What", ""), ("Outcome", ""))
     rows = [
         (
-            [change.change_id, " ", chip("suspected", "cause") if change.is_suspect else None],
+            [change.change_id, " ", _suspicion(change.rank)],
             instant(change.started_at),
             name(change.entity_id),
             f"{change.change_type}: {change.title}",
@@ -172,6 +194,12 @@ def _changes(incident: Incident) -> Element | None:
         for change in incident.changes
     ]
     return el("div", table(heads, rows, caption="Changes nearby"), class_="block")
+
+
+def _suspicion(rank: int | None) -> Element | None:
+    if rank is None:
+        return None
+    return chip("suspected", "cause") if rank == 1 else chip(f"candidate {rank}")
 
 
 def _members(incident: Incident) -> Element | None:

@@ -110,7 +110,7 @@ border:3px solid var(--expected)}
 .chain li:last-child .stem{display:none}
 .facts{display:grid;grid-template-columns:auto minmax(0,1fr);gap:3px 14px;font-size:.9rem}
 .facts dt{color:var(--soft)}
-.minor{margin-top:6px}
+.minor{margin-top:6px}.plain{padding-left:1.2em}
 details{margin-top:14px;border-top:1px solid var(--line);padding-top:10px}
 summary{cursor:pointer;color:var(--link);font-size:.92rem}
 details .scroll,details p,details ul{margin-top:10px}
@@ -131,7 +131,8 @@ color:var(--blind)}
 .id{font:.8rem ui-monospace,SFMono-Regular,Menlo,Consolas,DejaVu Sans Mono,monospace;overflow-wrap:anywhere}
 """
 PLOTS = """
-figure{display:flex;flex-direction:column;justify-content:space-between}figure figcaption{margin-bottom:4px}figure figcaption b{font-weight:600}
+figure{display:flex;flex-direction:column;justify-content:space-between}
+figure figcaption{margin-bottom:4px}figure figcaption b{font-weight:600}
 .plot{width:100%;height:auto;display:block;overflow:visible}
 .plot text{font:11.5px system-ui,-apple-system,Segoe UI,Roboto,Noto Sans,sans-serif;fill:var(--soft)}
 .plot .end{text-anchor:end}.plot .middle{text-anchor:middle}

@@ -29,7 +29,7 @@ def render_markdown(view: View) -> str:
         "",
     ]
     if view.data.gaps:
-        lines += ["### Missing data", "", *_fenced(list(view.data.gaps[:MOST_LINES])), ""]
+        lines += ["### Missing or incomplete data", "", *_fenced(list(view.data.gaps[:MOST_LINES])), ""]
     if view.incidents:
         lines += ["### Incidents", "", "| priority | incident | began | state | probable cause | confidence |"]
         lines += ["| --- | --- | --- | --- | --- | --- |"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from aiops_jobs.contracts import operations as o
@@ -28,7 +29,7 @@ from aiops_jobs.core.reports.model import (
     View,
 )
 from aiops_jobs.core.reports.outlook import build_forecasts, build_models, build_risks
-from aiops_jobs.core.reports.soundness import build_data_state
+from aiops_jobs.core.reports.soundness import build_data_state, idle_gaps
 from aiops_jobs.core.reports.words import count, day, percent, sentence, span
 from aiops_jobs.window import Window
 
@@ -76,9 +77,10 @@ def build_view(
     incidents, plots = build_incidents(facts, policies, window)
     shown = tuple(incidents[: policies.report.max_incidents])
     risks, hidden_risks = build_risks(facts, policies)
-    forecasts = build_forecasts(facts, policies)
+    forecasts, hidden_forecasts = build_forecasts(facts, policies)
     tickets = _tickets(facts)
     data = build_data_state(facts, window, as_of)
+    data = replace(data, gaps=(*data.gaps, *idle_gaps(facts[o.RUNS].to_pylist(), window, as_of)))
     return View(
         estate=estate,
         window=window,
@@ -91,6 +93,7 @@ def build_view(
         plots=tuple(plots),
         anomaly_count=facts[r.ANOMALIES].num_rows,
         forecasts=tuple(forecasts),
+        hidden_forecasts=hidden_forecasts,
         risks=tuple(risks),
         hidden_risks=hidden_risks,
         tickets=tickets,
@@ -150,6 +153,8 @@ def _verdict(
         headline = f"{urgent[0].priority} is open: {urgent[0].title}"
         if len(urgent) > 1:
             headline = f"{len(urgent)} urgent incidents are open"
+    elif over := [i for i in incidents if i.priority in URGENT]:
+        level, headline = LOOK, f"{over[0].priority} is over: {over[0].title}"
     elif incidents or acting or dead or filling:
         level, headline = LOOK, _look(incidents, len(acting) + len(filling), len(dead))
     elif data.gaps:

@@ -153,4 +153,4 @@ def _bytes(value: float) -> str:
 
 def _spoken(unit: str | None) -> str:
     """Return a UCUM code without its annotations: a count of ``{message}`` is just a number."""
-    return "" if unit in (None, "1") else re.sub(r"\{[^}]*\}", "", str(unit))
+    return "" if unit in (None, "1") else re.sub(r"\{[^}]*\}|^1(?=/)", "", str(unit))

@@ -1,4 +1,7 @@
-"""What a ticket says: title and Markdown body, from an incident or a risk, in words for the person who gets it."""
+"""What a ticket says: title and Markdown body, from an incident or a risk, in words for the person who gets it.
+
+The rows come in redacted; redaction after the text has been made safe for Markdown would find nothing.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ NEXT_STEPS: dict[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class DraftText:
-    """Title and body, redacted."""
+    """Title and body."""
 
     title: str
     body: str
@@ -52,10 +55,10 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _since(row),
         _impact(row),
         _cause(facts),
-        _section("How it came about", [prose(s) for s in _listed(row["causal_chain"])], numbered=True),
+        _section("How it came about", [prose(redact_text(s)) for s in _listed(row["causal_chain"])], numbered=True),
         _section("Evidence", [prose(e["statement"]) for e in _first_cause_first(facts.evidence)[:MOST_EVIDENCE]]),
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
-        _section("Announced", [prose(f["raw_value"]) for f in facts.factors if f["factor"] in ANNOUNCED]),
+        _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
         _footer(row["incident_id"]),
     ]
@@ -95,7 +98,7 @@ def digest_text(held: Sequence[tuple[str, str, str]], most: int) -> DraftText:
 
 def _draft(title: str, parts: Sequence[str]) -> DraftText:
     body = "\n\n".join(part for part in parts if part)
-    return DraftText(one_line(redact_text(title), limit=TITLE_LIMIT), redact_text(body))
+    return DraftText(one_line(title, limit=TITLE_LIMIT), body)
 
 
 def _since(row: Mapping[str, Any]) -> str:
@@ -133,7 +136,9 @@ def _changes(facts: IncidentFacts) -> list[Mapping[str, Any]]:
 
 
 def _first_cause_first(evidence: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    return sorted(evidence, key=lambda e: (e["cause_rank"], e["window_start"], e["evidence_id"]))
+    """Return evidence by rank of its cause, then by time; what speaks for several causes is told once."""
+    ordered = sorted(evidence, key=lambda e: (e["cause_rank"], e["window_start"], e["evidence_id"]))
+    return list({e["statement"]: e for e in reversed(ordered)}.values())[::-1]
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:

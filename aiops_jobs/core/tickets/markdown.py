@@ -29,7 +29,11 @@ def escape(text: str) -> str:
         >>> escape("see <b>http://x.y</b> @all")
         'see \\<b\\>http\\://x.y\\</b\\> (at)all'
     """
-    marked = _SPECIAL.sub(r"\\\1", one_line(text, limit=2000)).replace("&", "&amp;")
+    return _escaped(one_line(text, limit=2000))
+
+
+def _escaped(flat: str) -> str:
+    marked = _SPECIAL.sub(r"\\\1", flat).replace("&", "&amp;")
     return marked.replace("@", "(at)").replace("://", r"\://").replace("www.", r"www\.")
 
 
@@ -53,7 +57,7 @@ def prose(text: str) -> str:
     Whatever the names contain: every piece ends up either escaped or in a code span.
     """
     pieces = one_line(text, limit=2000).split("`")
-    return "".join(code(p) if i % 2 and i < len(pieces) - 1 else escape(p) for i, p in enumerate(pieces) if p)
+    return "".join(code(p) if i % 2 and i < len(pieces) - 1 else _escaped(p) for i, p in enumerate(pieces) if p)
 
 
 def bullets(lines: Sequence[str], *, numbered: bool = False) -> str:

@@ -56,8 +56,7 @@ def redact(values: pa.ChunkedArray | pa.Array) -> pa.Array:
     texts = _without_cards(texts)
     for pattern, replacement in PATTERNS:
         texts = pc.replace_substring_regex(texts, pattern, replacement)
-    joined = texts.combine_chunks()
-    return joined if isinstance(joined, pa.Array) else pa.array([], pa.string())
+    return _joined(texts)
 
 
 def redact_text(text: str) -> str:
@@ -87,8 +86,9 @@ def _without_cards(texts: Any) -> Any:
     return pc.replace_with_mask(_joined(texts), _joined(suspect), pa.array(mended, pa.string()))
 
 
-def _joined(values: Any) -> Any:
-    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+def _joined(values: Any) -> pa.Array:
+    joined = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+    return joined if isinstance(joined, pa.Array) else pa.array([], values.type)
 
 
 def _card_or_not(found: re.Match[str]) -> str:

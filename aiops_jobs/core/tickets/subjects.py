@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from aiops_jobs.contracts.columns import PRIORITIES
+from aiops_jobs.contracts.results import EVIDENCE, FINDINGS, INCIDENTS, ROOT_CAUSES
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.draft import (
@@ -22,6 +23,7 @@ from aiops_jobs.core.tickets.draft import (
 )
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
 from aiops_jobs.core.tickets.owners import Owners
+from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.identity import fingerprint
 
 
@@ -57,10 +59,11 @@ def risk_key(finding: Mapping[str, Any]) -> str:
 
 def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies) -> list[Subject]:
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
-    causes, evidence = _by_incident(result.root_causes), _by_incident(result.evidence)
+    causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
+    evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
     factors = _by_incident(result.priority_factors)
     found = []
-    for row in result.incidents.to_pylist():
+    for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
         key = row["incident_id"]
         facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()))
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
@@ -88,7 +91,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
 def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies) -> list[Subject]:
     """Return every risk that the policy lets ask for a ticket, of each entity and series the latest."""
     latest: dict[str, dict[str, Any]] = {}
-    rows = [row for row in risks.to_pylist() if row["finding_kind"] in policies.tickets.finding_kinds]
+    known = redact_columns(FINDINGS, risks).to_pylist()
+    rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
     found = []

@@ -103,9 +103,9 @@ def _for_endpoint(
 def _row(subject: Subject, calls: Sequence[KnownCall], endpoint: str, mode: str, policies: Policies) -> dict[str, Any]:
     earlier = sorted((c for c in calls if not c.is_later), key=lambda c: c.sequence)
     later = sorted((c for c in calls if c.is_later), key=lambda c: c.sequence)
-    closed = sum(call.action == "resolve" for call in earlier)
-    content = digest({"meaning": dict(subject.meaning), "is_over": subject.closing is not None, "round": closed})
-    action, reason, is_due = _decide(subject, earlier, later, content)
+    said = {"meaning": dict(subject.meaning), "round": sum(call.action == "resolve" for call in earlier)}
+    action, reason, is_due = _decide(subject, earlier, later, digest({**said, "act": "tell"}))
+    content = digest({**said, "act": "resolve" if action == "resolve" else "tell"})
     text = subject.closing if action == "resolve" and subject.closing else subject.text
     return {
         "suggestion_id": fingerprint("sug", endpoint=endpoint, external_key=subject.external_key),
@@ -141,12 +141,14 @@ def _decide(
         if subject.against:
             return "none", subject.against, False
         return "create", "It has no ticket yet.", True
-    if last.content_sha256 == content or (last.action == "resolve" and subject.closing):
-        return last.action, "Nothing new since the last call.", False
+    if last.action == "resolve":
+        if subject.closing:
+            return "resolve", "It is over, and its ticket is resolved.", False
+        return "create", "It is back after its ticket was resolved.", True
     if subject.closing:
         return "resolve", "It is over.", True
-    if last.action == "resolve":
-        return "create", "It is back after its ticket was resolved.", True
+    if last.content_sha256 == content:
+        return last.action, "Nothing new since the last call.", False
     return "update", "Priority, cause, services or owner changed.", True
 
 

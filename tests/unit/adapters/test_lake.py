@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import shutil
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +16,8 @@ import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from aiops_jobs.adapters.lake import DeltaLake
-from aiops_jobs.adapters.lake.log import CHECKPOINT_EVERY
+from aiops_jobs.adapters.lake.actions import Change
+from aiops_jobs.adapters.lake.log import CHECKPOINT_EVERY, TableLog
 from aiops_jobs.contracts import LAKE_TABLES
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import METRIC_POINTS
@@ -344,6 +347,29 @@ def test_the_past_outlives_the_log_it_was_written_in(lake: DeltaLake):
     assert values(DeltaLake(lake.root), MORNING)[0] == 7.0
 
 
+def test_a_process_that_slept_through_a_cleaning_of_the_log_reads_on(lake: DeltaLake):
+    sleeper = DeltaLake(lake.root)
+    write(lake, points(DAY, 1.0), as_of=EARLIER)
+    assert values(sleeper, as_of=EARLIER)[0] == 1.0
+    write(lake, points(DAY, 2.0), as_of=LATER)
+    write(lake, points(DAY, 3.0), as_of=LATEST)
+    for path in (lake.root / "metric_points" / "_delta_log").iterdir():
+        os.utime(path, (0, 0))
+    lake.maintain(METRIC_POINTS, keep=LATEST - LATER, as_of=LATEST)
+    assert values(sleeper)[0] == 3.0
+    assert values(sleeper, as_of=LATER)[0] == 2.0
+    assert write(sleeper, points(DAY, 4.0), as_of=LATEST).changed
+
+
+def test_a_long_history_is_read_back_to_its_begin(lake: DeltaLake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("aiops_jobs.adapters.lake.log._FIRST_BATCH", 2)
+    for number in range(6):
+        write(lake, points(DAY, float(number)), as_of=LATER + timedelta(hours=number))
+    fresh = DeltaLake(lake.root)
+    for number in range(6):
+        assert values(fresh, as_of=LATER + timedelta(hours=number))[0] == number
+
+
 def test_many_commits_are_checkpointed_and_remembered(lake: DeltaLake):
     hour = timedelta(hours=1)
     for number in range(CHECKPOINT_EVERY + 5):
@@ -378,6 +404,84 @@ def test_a_lake_deleted_under_our_feet_is_empty_and_can_be_written_again(lake: D
     assert write(lake, points(DAY)).changed
     assert values(lake, as_of=EARLIER) == []
     assert lake.read(METRIC_POINTS, DAY).rows.num_rows == 72
+
+
+def test_part_of_a_write_may_be_as_it_was(lake: DeltaLake):
+    write(lake, points(EVENING, 10.0), EVENING, LATER)
+    before = write(lake, points(DAY, 1.0), DAY, EARLIER)
+    corrected = pa.concat_tables([points(MORNING, 1.0), points(EVENING, 3.0)])
+    after = write(lake, corrected, DAY, EARLIER)
+    assert after.changed
+    assert after.parts[0] == before.parts[0]
+    assert values(lake, MORNING) == [1.0] * 12 + [2.0] * 12 + [3.0] * 12
+    assert values(lake, EVENING, as_of=EARLIER) == [3.0] * 12 + [4.0] * 12 + [5.0] * 12
+    assert DeltaTable(str(lake.root / "metric_points")).to_pyarrow_table().num_rows == 72
+
+
+def test_a_commit_planned_on_an_outdated_version_changes_nothing(lake: DeltaLake):
+    """Even where the rival commits after we have looked for the last time."""
+    write(lake, points(MORNING), MORNING)
+    rival, late = DeltaLake(lake.root), TableLog(lake.root / "metric_points", METRIC_POINTS)
+
+    class Overtaken(Change):
+        def actions(self, *args, **kwargs):
+            write(rival, points(EVENING), EVENING)
+            return super().actions(*args, **kwargs)
+
+    base = late.prepared()
+    assert late.commit(base, Overtaken(removed=base.parts)) is None
+    assert lake.read(METRIC_POINTS, DAY).rows.num_rows == 72
+    assert late.prepared().version == base.version + 1
+    assert late.commit(base, Change(removed=base.parts)) is None
+
+
+def test_a_reader_overtaken_by_a_write_and_its_maintenance_reads_the_newer_rows(
+    lake: DeltaLake, monkeypatch: pytest.MonkeyPatch
+):
+    write(lake, points(DAY, 1.0))
+    read_bytes, rival = Path.read_bytes, DeltaLake(lake.root)
+
+    def overtaken(path: Path) -> bytes:
+        monkeypatch.setattr(Path, "read_bytes", read_bytes)
+        write(rival, points(DAY, 2.0), as_of=LATEST)
+        assert rival.maintain(METRIC_POINTS, keep=timedelta(0), as_of=LATEST) == 1
+        return read_bytes(path)
+
+    monkeypatch.setattr(Path, "read_bytes", overtaken)
+    assert values(lake)[0] == 2.0
+
+
+def test_a_file_system_that_refuses_is_named_and_nothing_has_changed(tmp_path: Path):
+    """A limit on the size of files stands for a full disk."""
+    script = (
+        "import resource, sys; sys.path[:0] = sys.argv[2:]\n"
+        "from test_lake import *\n"
+        "lake = DeltaLake(sys.argv[1])\n"
+        "write(lake, points(DAY))\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (3000, 3000))\n"
+        "try:\n    write(lake, points(DAY, 2.0), as_of=LATEST)\n"
+        "except ConnectorError as error:\n    print(type(error).__name__, error)\n"
+        "print(lake.read(METRIC_POINTS, DAY).rows.num_rows, len(list(lake.root.rglob('.tmp-*'))))\n"
+    )
+    here = Path(__file__)
+    command = [sys.executable, "-c", script, str(tmp_path), str(here.parents[3]), str(here.parent)]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert "File too large" in told[0]
+    assert told[0].startswith("ConnectorUnavailable")
+    assert ".parquet" in told[0]
+    assert told[1] == "72 0"
+
+
+def test_the_folder_may_be_called_almost_anything(tmp_path: Path):
+    with pytest.raises(ConfigurationError, match="lake_root"):
+        DeltaLake(tmp_path / "50%20")
+    lake = DeltaLake(tmp_path / "la ke [1]? #결제")
+    write(lake, points(DAY))
+    write(lake, points(EVENING, 3.0), EVENING, LATEST)
+    again = DeltaLake(lake.root)
+    assert again.read(METRIC_POINTS, DAY).rows.num_rows == 72
+    assert DeltaTable(str(lake.root / "metric_points")).to_pyarrow_table().num_rows == 72
+    assert [path.name for path in tmp_path.iterdir()] == [lake.root.name]
 
 
 def test_threads_share_a_lake(lake: DeltaLake):

@@ -101,6 +101,16 @@ def test_rows_are_sorted_by_the_key_and_their_bytes_do_not_depend_on_how_they_ca
     assert all(column.num_chunks == 1 for column in other.columns)
 
 
+def test_keys_too_wide_to_be_packed_are_sorted_all_the_same():
+    far = 2**62
+    rows = [(at, word, "x", rank, True, 0.5) for at in (1, 2) for word in ("b", "a") for rank in (far, 0, -far)]
+    found = arranged(SAMPLES, frame(rows)).select(["entity_id", "rank", "observed_at"]).to_pylist()
+    assert [(row["entity_id"], row["rank"]) for row in found] == [
+        (word, rank) for word in ("a", "b") for rank in (-far, 0, far) for _ in (1, 2)
+    ]
+    assert found[0]["observed_at"] < found[1]["observed_at"]
+
+
 @settings(deadline=None)
 @given(rows=rows_strategy, start=st.integers(0, 30), length=st.integers(0, 30))
 def test_labels_keep_their_words_and_only_those(rows, start: int, length: int):

@@ -86,7 +86,7 @@ def test_a_kill_at_any_instant_leaves_the_old_state_or_the_new_one(tmp_path: Pat
     dice = random.Random(4)
     lake = DeltaLake(tmp_path, orphan_grace=timedelta(0))
     promised = context.Value("q", 0)
-    state = 0
+    state, interrupted = 0, 0
     for _ in range(KILLS):
         promised.value = state
         child = context.Process(target=rewrite_for_ever, args=(tmp_path, state + 1, promised), daemon=True)
@@ -101,10 +101,10 @@ def test_a_kill_at_any_instant_leaves_the_old_state_or_the_new_one(tmp_path: Pat
         newest = lake.read(METRIC_POINTS, DAY, columns=["value"]).rows["value"].to_numpy().max()
         assert newest in {promised.value, promised.value + 1}
         state = int(newest)
+        interrupted += bool(files_of(tmp_path) - {part.path for part in lake._log(METRIC_POINTS).records()})
         assert_is_state(lake, state)
         assert_is_state(DeltaLake(tmp_path), state)
-    recorded = {part.path for part in lake._log(METRIC_POINTS).records()}
-    assert files_of(tmp_path) - recorded, "no kill ever hit a write: the test proves nothing"
+    assert interrupted > 0, "no kill ever hit a write: the test proves nothing"
     lake.maintain(METRIC_POINTS, keep=timedelta(0), as_of=known(state + 1))
     current = lake.read(METRIC_POINTS, DAY).inputs
     assert {f"{METRIC_POINTS.name}/{path}" for path in files_of(tmp_path)} == {item.path for item in current}

@@ -208,3 +208,20 @@ def test_columns_of_the_same_name_are_refused(tmp_path):
     pq.write_table(pa.Table.from_arrays([pa.array([1]), pa.array([2])], names=["a", "a"]), path)
     with pytest.raises(BadHeaderError, match="`a`"):
         parquet_names(path)
+
+
+def test_days_and_numbers_have_statistics_too(tmp_path):
+    path = tmp_path / "a.parquet"
+    days = pa.array([(BEGIN + timedelta(days=d)).date() for d in range(20)])
+    pq.write_table(pa.table({"day": days}), path, row_group_size=10)
+    window = Window(BEGIN + timedelta(days=15), BEGIN + timedelta(days=16))
+    assert [group for group, _ in read_parquet(path, ["day"], time_column="day", window=window)] == [1]
+
+
+def test_a_file_that_is_gone_is_no_damaged_file(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        list(
+            read_parquet(
+                tmp_path / "none.parquet", ["t"], time_column="t", window=Window(BEGIN, BEGIN + timedelta(days=1))
+            )
+        )

@@ -95,3 +95,18 @@ def test_any_bytes_are_decoded_or_refused_but_never_read_beyond(noise):
 def test_a_forged_count_allocates_nothing():
     with pytest.raises(DamagedChunkError, match="more samples than it can hold"):
         decode_chunks([b"\xff\xff" + bytes(20)])
+
+
+@pytest.mark.parametrize(
+    ("chunk", "why"),
+    [
+        (b"\0\x01" + b"\xff" * 12 + bytes(8), "number of more than 64 bits"),
+        (
+            b"\0\x02\0" + bytes(8) + b"\x01" + bytes([0b11111111, 0b11111111, 0xFF]) + bytes(9),
+            "value of more than 64 bits",
+        ),
+    ],
+)
+def test_numbers_wider_than_they_can_be_are_refused(chunk, why):
+    with pytest.raises(DamagedChunkError, match=why):
+        decode_chunks([chunk])

@@ -83,6 +83,12 @@ def test_the_checksum_is_castagnolis(data):
     assert prometheus_checksum.crc32c(data) == crc32c(data)
 
 
+@pytest.mark.parametrize("length", [3, 4, 511, 512, 513, 1024, 1025, 5000])
+def test_the_checksum_of_long_frames_is_joined_from_stretches(length):
+    data = random.Random(length).randbytes(length)
+    assert prometheus_checksum.crc32c(data) == crc32c(data)
+
+
 # --- selectors ------------------------------------------------------------------------------------------------------
 
 

@@ -13,6 +13,7 @@ from prometheus_messages import asked, chunked, frame
 from pydantic import ValidationError
 from xor_chunks import double
 
+from aiops_jobs.adapters.sources import prometheus
 from aiops_jobs.adapters.sources.labels import LabelRules, origin_of
 from aiops_jobs.adapters.sources.prometheus import POINTS_PER_SERIES, PrometheusSource, Settings, grid
 from aiops_jobs.adapters.sources.prometheus_series import unit_of
@@ -64,6 +65,13 @@ def test_the_frames_of_a_long_series_join():
     batches = list(source(streaming(*frames)).extract(METRIC_POINTS, HOUR))
     assert sum(batch.rows.num_rows for batch in batches) == 50
     assert len({i for batch in batches for i in batch.rows["series_id"].to_pylist()}) == 1
+
+
+def test_many_chunks_are_decoded_in_batches(monkeypatch):
+    monkeypatch.setattr(prometheus, "BATCH_CHUNKS", 2)
+    parts = [chunked([({"__name__": "up", "n": str(k)}, [[(MS + k, float(k))]])]) for k in range(5)]
+    batches = list(source(streaming(*parts)).extract(METRIC_POINTS, HOUR))
+    assert [batch.rows["value"].to_pylist() for batch in batches] == [[0.0, 1.0], [2.0, 3.0], [4.0]]
 
 
 def test_external_labels_are_no_part_of_a_series():

@@ -135,6 +135,16 @@ def test_values_that_move_in_steps_are_not_judged_finer_than_the_steps():
     assert judged(values, 21, 22, metric="no_role_knows_me").bands.scores.max() < 1
 
 
+@pytest.mark.parametrize("spike", [50.0, 1e7])
+def test_one_spike_of_the_past_does_not_blind_anybody_to_the_next(spike):
+    values = calm(22, level=10, noise=0.1, series=2)
+    values[1] = 10
+    values[:, place(4, 7) : place(4, 8)] += spike
+    values[:, place(21, 12) : place(21, 13)] += spike
+    scores = judged(values, 21, 22, metric="m").bands.scores
+    assert (scores[:, place(0, 12) : place(0, 13)] > 3).all()
+
+
 def test_a_constant_series_is_judged_by_what_matters_or_else_only_warned_about():
     values = np.full((4, 22 * PER_DAY), 1.0)
     values[2:] = 0.0
@@ -253,4 +263,20 @@ def test_the_days_of_the_model_are_utc_days_even_where_clocks_change():
     offset = timedelta(days=(at(27) - MONDAY) // DAY)  # 29 March 2026: Europe loses an hour
     values = calm(30, level=50, noise=0.5) + daily(30, 30)
     scores = judged(values, offset // DAY - 1, 30, metric="m").bands.scores
+    assert scores.max() < 1
+
+
+def test_history_that_is_shorter_than_the_look_back_counts_as_missing():
+    values = calm(9)
+    bands = judged(values[:, place(3) :], 8, 9, start=at(3)).bands
+    assert bands.states.tolist() == [SeriesState.INSUFFICIENT]  # five days of twenty-one
+    assert judged(values, 8, 9).bands.states.tolist() == [SeriesState.JUDGED]
+
+
+@pytest.mark.parametrize(("level", "noise"), [(1e300, 1e290), (1e-200, 1e-205), (0.0, 1e-320), (-5e15, 1.0)])
+def test_no_number_is_too_large_or_too_small(level, noise):
+    values = calm(22, level=level, noise=noise)
+    values[0, 5] = 1e307
+    scores = judged(values, 21, 22, metric="m").bands.scores
+    assert np.isfinite(scores).all()
     assert scores.max() < 1

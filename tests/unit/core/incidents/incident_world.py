@@ -35,7 +35,9 @@ def at(minutes: float) -> datetime:
 
 def table(contract: Table, rows: list[dict[str, Any]]) -> pa.Table:
     """Rows as the lake gives them: all columns of the contract, right types."""
-    schema = pa.schema([(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in contract.to_arrow()])
+    schema = pa.schema(
+        [(f.name, f.type.value_type if pa.types.is_dictionary(f.type) else f.type) for f in contract.to_arrow()]
+    )
     return contract.shape(pa.Table.from_pylist(rows, schema=schema))
 
 
@@ -129,7 +131,9 @@ def anomaly(
     }
 
 
-def item(entity: str, *, criticality: str | None = None, group: str | None = None, team: str | None = None, **more: Any) -> dict[str, Any]:
+def item(
+    entity: str, *, criticality: str | None = None, group: str | None = None, team: str | None = None, **more: Any
+) -> dict[str, Any]:
     kind, _, name = entity.partition("/")
     return {
         "valid_from": LONG_AGO,
@@ -147,7 +151,9 @@ def item(entity: str, *, criticality: str | None = None, group: str | None = Non
     }
 
 
-def edge(source: str, target: str, *, valid_from: datetime = LONG_AGO, valid_to: datetime | None = None, kind: str = "calls") -> dict[str, Any]:
+def edge(
+    source: str, target: str, *, valid_from: datetime = LONG_AGO, valid_to: datetime | None = None, kind: str = "calls"
+) -> dict[str, Any]:
     return {
         "valid_from": valid_from,
         "from_entity_id": source,
@@ -179,7 +185,9 @@ def change(minutes: float, entity: str, kind: str = "deploy", **more: Any) -> di
     }
 
 
-def log(minutes: float, body: str, *, service: str | None = None, host: str | None = None, severity: str = "ERROR") -> dict[str, Any]:
+def log(
+    minutes: float, body: str, *, service: str | None = None, host: str | None = None, severity: str = "ERROR"
+) -> dict[str, Any]:
     return {
         "observed_at": at(minutes),
         "record_id": fingerprint("log", at=at(minutes), body=body, service=service, host=host),
@@ -238,7 +246,10 @@ def groups_of(result: CorrelationResult) -> dict[str, list[str]]:
 def entities_of(result: CorrelationResult, seen: Facts) -> list[set[str]]:
     """Entities of each incident, largest first."""
     where = {row["finding_id"]: row["entity_id"] for row in seen.findings.to_pylist()}
-    where |= {row["alert_id"]: row["entity_id"] or row["service_name"] or row["host_name"] for row in result.alerts.to_pylist()}
+    where |= {
+        row["alert_id"]: row["entity_id"] or row["service_name"] or row["host_name"]
+        for row in result.alerts.to_pylist()
+    }
     found = [{where[m] for m in ids} for ids in groups_of(result).values()]
     return sorted(found, key=lambda names: (-len(names), sorted(map(str, names))))
 

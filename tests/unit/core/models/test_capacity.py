@@ -160,6 +160,15 @@ def test_a_model_is_judged_on_what_came_after_it():
     assert measures["wql_ratio"].count > 1000
 
 
+def test_dead_series_do_not_narrow_the_bands_of_the_others():
+    alive = estate(HISTORY, seed=12, each=5)
+    dead = np.full((len(alive), HISTORY), 0.4)
+    mixed = fit_capacity(np.concatenate([alive, dead]), HOURLY, HORIZON_S)
+    assert np.array_equal(mixed.offsets, fit_capacity(alive, HOURLY, HORIZON_S).offsets)
+    paths = forecast_paths(dead, mixed, HORIZON_S)
+    assert np.abs(paths.quantiles - 0.4).max() < 1e-3
+
+
 def test_nothing_to_judge_gives_no_measure():
     assert judge_capacity(np.ones((2, 30)), untrained(HOURLY, HORIZON_S), 24) == {}
 

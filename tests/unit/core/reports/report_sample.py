@@ -129,6 +129,20 @@ def finding(row):
     }
 
 
+DISK_FINDING = {
+    "finding_id": "fnd-disk",
+    "finding_kind": "capacity_risk",
+    "entity_id": "disk/orders-db-1:data",
+    "severity": "warning",
+    "score": 1.4,
+    "started_at": WINDOW.end,
+    "detected_at": WINDOW.end,
+    "title": "orders-db-1:data fills up",
+    "summary": "seen",
+    "dq_status": "ok",
+}
+
+
 def alert(key, name, entity, start, end, severity="critical"):
     return {
         "alert_id": f"alr-{key}",
@@ -205,7 +219,8 @@ def cause(incident_id, rank, start, statement, confidence, **more):
     }
 
 
-def proof(incident_id, rank, number, start, kind, statement, value=None, about="metric_points"):
+def proof(incident_id, rank, number, start, kind, *said):
+    statement, value, about = *said, *(None, "metric_points")[len(said) - 1 :]
     return {
         "evidence_id": f"evd-{incident_id}-{rank}-{number}",
         "incident_id": incident_id,
@@ -342,7 +357,14 @@ INCIDENTS = [
     ),
 ]
 MEMBERS = [
-    member("inc-black", "fnd-pool", "finding", at(19, 5), "primary", "the first to suffer; `web-shop` calls it over `checkout`"),
+    member(
+        "inc-black",
+        "fnd-pool",
+        "finding",
+        at(19, 5),
+        "primary",
+        "the first to suffer; `web-shop` calls it over `checkout`",
+    ),
     member("inc-black", "fnd-latency", "finding", at(19, 15)),
     member("inc-black", "fnd-errors", "finding", at(19, 25)),
     member("inc-black", "fnd-checkout", "finding", at(19, 20)),
@@ -380,13 +402,56 @@ CAUSES = [
         cause_kind="traffic",
         entity_id="service/web-shop",
     ),
-    cause("inc-mail", 1, at(4, 10), "no candidate explains the queue of `mail`", 0.12, cause_kind="unknown", cause_status="abstained"),
+    cause(
+        "inc-mail",
+        1,
+        at(4, 10),
+        "no candidate explains the queue of `mail`",
+        0.12,
+        cause_kind="unknown",
+        cause_status="abstained",
+    ),
 ]
 PROOFS = [
-    proof("inc-black", 1, 1, at(19, 5), "metric", "Connection pool of `orders-db`: 98.5 % (usually 42 %) from 19:05 on, 10 min before the first symptom.", 0.985),
-    proof("inc-black", 1, 2, at(19, 5), "topology", "`web-shop` calls `checkout`, and `checkout` stores on `orders-db`.", 2, "topology_edges"),
-    proof("inc-black", 1, 3, at(19, 5), "log", "412 records `too many connections` by `checkout`, none in the week before.", 412, "log_records"),
-    proof("inc-black", 2, 1, at(19, 5), "change", "deploy CHG-4811 on `checkout` (on what suffers), 40 min before the first symptom; 6 changes there in the look-back.", 6, "changes"),
+    proof(
+        "inc-black",
+        1,
+        1,
+        at(19, 5),
+        "metric",
+        "Connection pool of `orders-db`: 98.5 % (usually 42 %) from 19:05 on, 10 min before the first symptom.",
+        0.985,
+    ),
+    proof(
+        "inc-black",
+        1,
+        2,
+        at(19, 5),
+        "topology",
+        "`web-shop` calls `checkout`, and `checkout` stores on `orders-db`.",
+        2,
+        "topology_edges",
+    ),
+    proof(
+        "inc-black",
+        1,
+        3,
+        at(19, 5),
+        "log",
+        "412 records `too many connections` by `checkout`, none in the week before.",
+        412,
+        "log_records",
+    ),
+    proof(
+        "inc-black",
+        2,
+        1,
+        at(19, 5),
+        "change",
+        "deploy CHG-4811 on `checkout` (on what suffers), 40 min before the first symptom; 6 changes there in the look-back.",
+        6,
+        "changes",
+    ),
 ]
 CHANGES = [
     change("EVT-12", "event", "Black Friday sale begins", at(18, 0), "service/web-shop"),
@@ -417,7 +482,7 @@ def facts(**more):
             ],
         ),
         "alerts": table(r.ALERTS, ALERTS),
-        "findings": table(r.FINDINGS, [finding(row) for row in ANOMALIES]),
+        "findings": table(r.FINDINGS, [*(finding(row) for row in ANOMALIES), DISK_FINDING]),
         "anomalies": table(r.ANOMALIES, ANOMALIES),
         "changes": table(t.CHANGES, CHANGES),
         "capacity_forecasts": table(r.CAPACITY_FORECASTS, forecasts()),
@@ -431,7 +496,7 @@ def facts(**more):
                     "entity_id": "disk/orders-db-1:data",
                     "issued_at": WINDOW.end,
                     "observed": 0.78,
-                    "limit_value": 0.95,
+                    "limit_value": 1.0,
                     "breach_probability_ratio": 0.83,
                     "breach_p10_at": WINDOW.end + timedelta(days=7, hours=3),
                     "breach_p50_at": WINDOW.end + timedelta(days=9, hours=2),
@@ -549,28 +614,35 @@ def facts(**more):
         "series-pool": band("pool", start, WINDOW.end, burst=(at(19, 5), at(21, 40)), factor=1.9),
         "series-latency": band("latency", start, WINDOW.end, burst=(at(19, 15), at(21, 35)), factor=7.0),
         "series-errors": band("errors", start, WINDOW.end, burst=(at(19, 25), at(21, 30)), factor=19.0),
-        "series-checkout": band("checkout", start, WINDOW.end, burst=(at(19, 20), at(21, 35)), factor=3.4, gap=(at(9), at(10))),
+        "series-checkout": band(
+            "checkout", start, WINDOW.end, burst=(at(19, 20), at(21, 35)), factor=3.4, gap=(at(9), at(10))
+        ),
         "series-traffic": band("traffic", start, WINDOW.end, burst=(at(18), at(22)), factor=2.6),
         "series-queue": band("queue", start, WINDOW.end, burst=(at(4, 10), at(5)), factor=11.0),
     }
-    made = Facts(
+    return Facts(
         tables={**tables, **more},
         bands=bands,
         histories={"series-disk": disk_history()},
         units={"series-disk": "1"},
         asked=[("prom_eu", "metric_points"), ("prom_eu", "raw_alerts"), ("itsm", "configuration_items")],
     )
-    return made
 
 
 def view(given=None, **more):
     given = given or facts()
-    settings = {"window": WINDOW, "as_of": WINDOW.end, "estate": "shop estate", "run_id": "run-report", "code_version": "0.1.0+4f2a"}
+    settings = {
+        "window": WINDOW,
+        "as_of": WINDOW.end,
+        "estate": "shop estate",
+        "run_id": "run-report",
+        "code_version": "0.1.0+4f2a",
+    }
     return build_view(given, Policies(), **{**settings, **more})
 
 
-def quiet(*, state="ok", asked=(("prom_eu", "metric_points"),)):
+def quiet(*, state="ok", asked=(("prom_eu", "metric_points"),), **more):
     """Return a night in which nothing happened, and the source stood as said."""
     rows = [health(source, name, state) for source, name in asked] if state else []
-    tables = {"source_health": table(o.SOURCE_HEALTH, rows)}
+    tables = {"source_health": table(o.SOURCE_HEALTH, rows), "runs": facts()[o.RUNS], **more}
     return view(replace(facts(), tables=tables, bands={}, asked=list(asked)))

@@ -1,0 +1,155 @@
+"""Group alerts and findings into incidents with ranked causes, and suggest tickets."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+
+import pyarrow as pa
+
+from aiops_jobs.contracts.operations import TICKET_OUTBOX
+from aiops_jobs.contracts.results import (
+    ALERTS,
+    ANOMALIES,
+    EVIDENCE,
+    FINDINGS,
+    INCIDENT_ALERTS,
+    INCIDENTS,
+    PRIORITY_FACTORS,
+    ROOT_CAUSES,
+    TICKET_SUGGESTIONS,
+)
+from aiops_jobs.contracts.table import Table
+from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.core.incidents.correlation import (
+    CorrelationResult,
+    Facts,
+    Prepared,
+    change_start,
+    conclude,
+    context_of,
+    prepare,
+    wanted_windows,
+)
+from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
+from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
+from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, still_going
+from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
+from aiops_jobs.ports import Context
+from aiops_jobs.window import Window
+
+JOB = "correlate"
+DETECTORS = ("detect",)
+PREDICTORS = ("forecast", "score_failures")
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Configuration items and dependencies are true from some day on; none was before this one."""
+MOST_READS = 24
+"""With more stretches of logs and spans to read, all between the first and the last is read at once."""
+
+
+def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
+    """Publish alert episodes, incidents with priority, causes and evidence, and ticket suggestions with their calls.
+
+    The run speaks about ``window`` and the look-back before it; it reads twice as far, so that incidents which begin
+    in its span are seen from their begin.
+    """
+    policies = context.policies
+    reach = context_of(window, policies)
+    with open_run(context, JOB, window, as_of, lookback=window.start - reach.start) as run:
+        prepared = prepare(
+            _facts(run), policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
+        )
+        context.progress(f"{JOB}: {len(prepared.groups)} groups of alerts and findings")
+        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies))
+        everything = still_going(run, result)
+        suggested = _suggest(run, everything)
+        run.publish(INCIDENTS, everything.incidents)
+        _publish(run, result, suggested)
+        run.details.update(_funnel(result, suggested))
+    return report_of(run)
+
+
+def _facts(run: Run) -> Facts:
+    policies = run.context.policies
+    reach = context_of(run.span, policies)
+    lasting = Window(BEGINNING, run.span.end)
+    return Facts(
+        raw_alerts=notifications(run, reach),
+        findings=run.read(FINDINGS, reach, sources=DETECTORS),
+        anomalies=run.read(ANOMALIES, reach, sources=DETECTORS),
+        changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
+        items=run.read(CONFIGURATION_ITEMS, lasting),
+        edges=run.read(TOPOLOGY_EDGES, lasting),
+    )
+
+
+def _signals(run: Run, prepared: Prepared) -> Signals:
+    """Read logs and spans, but only near the incidents."""
+    windows = wanted_windows(prepared, policies=run.context.policies)
+    if len(windows) > MOST_READS:
+        windows = [Window(windows[0].start, windows[-1].end)]
+    return Signals(
+        logs=_stretches(run, LOG_RECORDS, windows, LOG_COLUMNS),
+        spans=_stretches(run, SPANS, windows, SPAN_COLUMNS),
+    )
+
+
+def _stretches(run: Run, table: Table, windows: list[Window], columns: tuple[str, ...]) -> pa.Table:
+    if not windows:
+        return table.empty().select(columns)
+    return pa.concat_tables([run.read(table, window, columns=columns) for window in windows]).unify_dictionaries()
+
+
+def _redacted(result: CorrelationResult) -> CorrelationResult:
+    """Take personal data and secrets out of every text before it is stored."""
+    return CorrelationResult(
+        alerts=redact_columns(ALERTS, result.alerts),
+        incidents=redact_columns(INCIDENTS, result.incidents),
+        incident_alerts=result.incident_alerts,
+        priority_factors=result.priority_factors,
+        root_causes=redact_columns(ROOT_CAUSES, result.root_causes),
+        evidence=redact_columns(EVIDENCE, result.evidence),
+    )
+
+
+def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
+    """Return what is due about incidents and the risks known now."""
+    risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
+    items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
+    return to_suggestions(
+        result,
+        risks,
+        items,
+        policies=run.context.policies,
+        endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
+        known=earlier_calls(run, result, risks),
+    )
+
+
+def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> None:
+    run.publish(ALERTS, result.alerts)
+    run.publish(INCIDENT_ALERTS, result.incident_alerts)
+    run.publish(PRIORITY_FACTORS, result.priority_factors)
+    run.publish(ROOT_CAUSES, result.root_causes)
+    run.publish(EVIDENCE, result.evidence)
+    span = Window(run.span.start, run.span.end + INSTANT)
+    run.publish(TICKET_SUGGESTIONS, redact_columns(TICKET_SUGGESTIONS, suggested.suggestions), span=span)
+    run_ids = pa.array([run.record.run_id] * suggested.outbox.num_rows, pa.string())
+    run.outbox = TICKET_OUTBOX.conform(suggested.outbox.append_column("run_id", run_ids))
+
+
+def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, object]:
+    """Return how many of what became how many of what."""
+    priorities = Counter(str(p) for p in result.incidents["priority"].to_pylist())
+    actions = Counter(str(a) for a in suggested.suggestions["ticket_action"].to_pylist())
+    events = sum(result.alerts["event_count"].to_pylist())
+    return {
+        "events": events,
+        "alerts": result.alerts.num_rows,
+        "members": result.incident_alerts.num_rows,
+        "incidents": result.incidents.num_rows,
+        **{f"incidents_{name}": count for name, count in sorted(priorities.items())},
+        **{f"suggested_{name}": count for name, count in sorted(actions.items())},
+        "new_calls": suggested.outbox.num_rows,
+    }
