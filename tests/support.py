@@ -4,7 +4,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from aiops_jobs.adapters.estate_files import write_estate
-
 from aiops_jobs.bootstrap import bootstrap
 from aiops_jobs.contracts import WAREHOUSE_TABLES
 from aiops_jobs.core.estate import EstateSpec, simulate
@@ -14,8 +13,16 @@ from aiops_jobs.window import Window, parse_instant
 
 CLOCKED = {"run_attempts", "leases"}
 CLOCKED_COLUMNS = {
-    "ticket_outbox": {"attempt_count", "next_attempt_at", "lease_until", "lease_token", "last_error"},
-    "tickets": {"opened_at", "updated_at", "resolved_at"},
+    "ticket_outbox": {
+        "remote_url",
+        "attempt_count",
+        "next_attempt_at",
+        "lease_until",
+        "lease_token",
+        "holder",
+        "last_error",
+    },
+    "tickets": {"remote_url", "opened_at", "updated_at", "resolved_at"},
 }
 
 
@@ -24,7 +31,7 @@ def small_estate(scenario="card_payments", seed=1, start="2026-11-09T00:00:00Z",
     begin = parse_instant(start)
     window = Window(begin, begin + timedelta(days=days))
     sizes = {
-        "history": timedelta(days=15),
+        "history": timedelta(days=22),
         "wear_history": timedelta(days=90),
         "storage_hosts": 8,
         "logs_per_day": 3000,

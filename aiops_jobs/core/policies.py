@@ -8,135 +8,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
+from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.identity import canonical_json, digest
 
-
-@dataclass(frozen=True, slots=True)
-class MetricRole:
-    """What a metric stands for. The first pattern (RE2, searched in the metric name) that fits decides."""
-
-    pattern: str
-    role: str
-    """latency | errors (symptoms); traffic; saturation; hardware; availability; other"""
-    limit: float | None = None
-    """Value at which the resource is full; only saturation metrics with a limit are forecast."""
-    direction: str = "both"
-    """up | down | both: on which side a deviation is bad."""
-    min_deviation: float = 0.0
-    """Smallest deviation from expected, in the unit of the metric, that may matter to anybody."""
-    min_rel_deviation: float = 0.0
-    """Smallest deviation as a share of |expected| that may matter to anybody."""
-    cause: str = "unknown"
-    """cause_kind a deviation of this metric points to: capacity | infra | traffic | dependency | unknown."""
-    label: str = ""
-    """What a person calls it, for titles: `connection pool`."""
-
-
-DEFAULT_ROLES: tuple[MetricRole, ...] = (
-    MetricRole(
-        r"(duration|latency|response_time|wait)",
-        "latency",
-        direction="up",
-        min_deviation=0.02,
-        min_rel_deviation=0.1,
-        label="latency",
-    ),
-    MetricRole(r"(error|failure|failed|declin)", "errors", direction="up", min_deviation=0.005, label="error rate"),
-    MetricRole(r"(approv|success)", "errors", direction="down", min_deviation=0.005, label="success rate"),
-    MetricRole(
-        r"(connections?_utilization|pool_utilization|pool_usage)",
-        "saturation",
-        limit=1.0,
-        direction="up",
-        min_deviation=0.1,
-        cause="capacity",
-        label="connection pool",
-    ),
-    MetricRole(
-        r"filesystem.*(utilization|used_ratio)",
-        "saturation",
-        limit=1.0,
-        direction="up",
-        min_deviation=0.03,
-        cause="capacity",
-        label="file system",
-    ),
-    MetricRole(
-        r"memory.*(utilization|used_ratio)",
-        "saturation",
-        limit=1.0,
-        direction="up",
-        min_deviation=0.1,
-        cause="capacity",
-        label="memory",
-    ),
-    MetricRole(
-        r"queue.*(utilization|used_ratio)",
-        "saturation",
-        limit=1.0,
-        direction="up",
-        min_deviation=0.1,
-        cause="capacity",
-        label="queue",
-    ),
-    MetricRole(
-        r"queue_(depth|length|messages)",
-        "saturation",
-        direction="up",
-        min_deviation=50,
-        cause="capacity",
-        label="queue",
-    ),
-    MetricRole(
-        r"cpu.*(utilization|used_ratio)",
-        "saturation",
-        direction="up",
-        min_deviation=0.15,
-        cause="capacity",
-        label="CPU",
-    ),
-    MetricRole(
-        r"(restart|crash|(^|_)oom)",
-        "availability",
-        direction="up",
-        min_deviation=0.5,
-        cause="infra",
-        label="restarts",
-    ),
-    MetricRole(
-        r"(^up$|_up$|heartbeat)",
-        "availability",
-        direction="down",
-        min_deviation=0.5,
-        cause="infra",
-        label="availability",
-    ),
-    MetricRole(
-        r"(packet_?loss|retrans|drop)",
-        "saturation",
-        direction="up",
-        min_deviation=0.005,
-        cause="infra",
-        label="network loss",
-    ),
-    MetricRole(
-        r"(smart_|reallocated|pending_sector|uncorrect)",
-        "hardware",
-        direction="up",
-        cause="infra",
-        label="disk health",
-    ),
-    MetricRole(
-        r"(requests?|queries|transactions|operations)_(per_second|rate|total)",
-        "traffic",
-        direction="both",
-        min_rel_deviation=0.1,
-        cause="traffic",
-        label="traffic",
-    ),
-)
-OTHER = MetricRole("", "other", min_rel_deviation=0.1)
-"""What is assumed of a metric that no role fits."""
+__all__ = [
+    "DEFAULT_ALERT_ROLES",
+    "DEFAULT_ROLES",
+    "OTHER",
+    "AlertPolicy",
+    "AnomalyPolicy",
+    "CapacityPolicy",
+    "CorrelationPolicy",
+    "FailurePolicy",
+    "IngestPolicy",
+    "MetricRole",
+    "Policies",
+    "PriorityPolicy",
+    "ReportPolicy",
+    "TicketPolicy",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,29 +93,6 @@ class FailurePolicy:
     """Average precision over the base rate that a model must reach on the later period."""
     failure_codes: tuple[str, ...] = ("disk_replaced", "disk_failed", "hardware_failure", "host_replaced")
     """Resolution codes of tickets that say an entity failed."""
-
-
-DEFAULT_ALERT_ROLES: tuple[MetricRole, ...] = (
-    MetricRole(r"(connection|pool)", "saturation", direction="up", cause="capacity", label="connection pool"),
-    MetricRole(r"(cpu|processor)", "saturation", direction="up", cause="capacity", label="CPU"),
-    MetricRole(r"(memory|heap|swap)", "saturation", direction="up", cause="capacity", label="memory"),
-    MetricRole(
-        r"(file_?system|disk_?space|disk_?(almost_)?full|inode)",
-        "saturation",
-        direction="up",
-        cause="capacity",
-        label="file system",
-    ),
-    MetricRole(r"(queue|backlog|consumer_lag)", "saturation", direction="up", cause="capacity", label="queue"),
-    MetricRole(
-        r"(_down$|unreachable|not_ready|target_missing)",
-        "availability",
-        direction="down",
-        cause="infra",
-        label="availability",
-    ),
-    MetricRole(r"(network|packet|interface)", "saturation", direction="up", cause="infra", label="network"),
-)
 
 
 @dataclass(frozen=True, slots=True)

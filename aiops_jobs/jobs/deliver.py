@@ -13,7 +13,8 @@ from aiops_jobs.jobs.running import RunReport, open_run, report_of
 from aiops_jobs.ports import Context, DeliveryOutcome, Draft, Sink, Ticket
 from aiops_jobs.window import Window
 
-BATCH = 50
+CLAIMED = 1
+"""Calls held at a time: if this process dies, no more than these are in doubt, and only they have used up a try."""
 
 
 def deliver(context: Context, window: Window, as_of: datetime, *, limit: int = 1000) -> RunReport:
@@ -33,7 +34,7 @@ def dispatch(context: Context, sink: Sink, endpoint: str, *, limit: int) -> Coun
     """Work through what is due for one sink; return how many calls ended in which state."""
     states: Counter[str] = Counter()
     while sum(states.values()) < limit:
-        rows = context.warehouse.claim_outbox(endpoint, limit=min(BATCH, limit - sum(states.values())))
+        rows = context.warehouse.claim_outbox(endpoint, limit=CLAIMED)
         if not rows:
             break
         for row in rows:
@@ -64,7 +65,7 @@ def attempt(sink: Sink, row: Mapping[str, Any]) -> DeliveryOutcome:
         return DeliveryOutcome("dead", error=str(error))
     if call.act == "settle":
         ticket = found[call.target] if call.target is not None else None
-        state = "sent" if row["ticket_action"] == "create" else "skipped"
+        state = "sent" if may_have_been_sent or row["ticket_action"] == "create" else "skipped"
         return DeliveryOutcome(state, ticket=ticket, error=call.reason)
     try:
         return DeliveryOutcome("sent", ticket=_call(sink, call, found, row))

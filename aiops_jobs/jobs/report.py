@@ -87,7 +87,9 @@ def _facts(run: Run) -> Facts:
         *_texts(tables[r.CAPACITY_RISKS], "finding_id"),
         *_texts(tables[r.FAILURE_RISKS], "finding_id"),
     }
-    tables |= {table: _where(run, table, "subject_id", subjects) for table in (o.TICKETS, o.TICKET_OUTBOX)}
+    tables |= {table: _about(run, table, subjects) for table in (o.TICKETS, o.TICKET_OUTBOX)}
+    unsound = run.context.warehouse.read(r.FINDINGS, window=reach, where=[Filter("finding_kind", "data_quality")])
+    tables[r.FINDINGS] = pa.concat_tables([tables[r.FINDINGS], _during(unsound, window, "started_at", "ended_at")])
     tables[o.MODEL_VERSIONS] = _where(run, o.MODEL_VERSIONS, "model_stage", ("champion", "candidate"))
     versions = _texts(tables[o.MODEL_VERSIONS], "model_version")
     tables[o.MODEL_EVALUATIONS] = _where(run, o.MODEL_EVALUATIONS, "model_version", versions)
@@ -121,6 +123,14 @@ def _stored(run: Run, table: Table, window: Window) -> pa.Table:
 def _where(run: Run, table: Table, column: str, values: Iterable[str]) -> pa.Table:
     wanted = sorted(set(values))
     return run.context.warehouse.read(table, where=[Filter(column, wanted)]) if wanted else table.empty()
+
+
+def _about(run: Run, table: Table, subjects: set[str]) -> pa.Table:
+    """Return what was written to the service desk about ``subjects``, ever, and about anything else in the window."""
+    ever = _where(run, table, "subject_id", subjects)
+    now = _stored(run, table, run.window)
+    others = pc.invert(pc.is_in(now["subject_id"], pa.array(sorted(subjects), pa.string())))
+    return pa.concat_tables([ever, now.filter(others)])
 
 
 def _during(rows: pa.Table, window: Window, start: str, end: str) -> pa.Table:

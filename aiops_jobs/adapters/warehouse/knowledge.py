@@ -77,7 +77,10 @@ class Merge:
     # --- the steps ----------------------------------------------------------------------------------------------
 
     def _move_witnesses(self) -> None:
-        """A row this run denies but a later run said: the first witness is the earliest of the later ones."""
+        """A row this run denies but a later run said: the first witness is the earliest of the later ones.
+
+        What is left with a witness that knows no more than this run, no later run has spoken about.
+        """
         mine, said = ~self._is_later(), self.said
         moved = 0
         for item in self.statements:
@@ -91,20 +94,15 @@ class Merge:
             self._copy_lineage_from_runs()
 
     def _delete_stale(self) -> None:
-        """A row of the span that this run does not say, and nobody who knows more has spoken about, is gone."""
+        """A row of the span that this run does not say is gone, unless its witness knows more."""
         for item in self.statements:
-            silent = ~self._spoken_later(self._time, item.scope_text)
-            self.connection.execute(sa.delete(self.stored).where(self._is_stale(item), ~self._is_later(), silent))
+            self.connection.execute(sa.delete(self.stored).where(self._is_stale(item), ~self._is_later()))
 
     def _replace(self) -> None:
         """Other content under the same key: the later knowledge stays."""
         said = self.said
-        query = (
-            sa.update(self.stored)
-            .where(self._same_key, ~self._same_content, ~self._is_later())
-            .where(~self._spoken_later(self._time, said.c[SCOPE]))
-            .where(~self._spoken_later(said.c[self.table.time], said.c[SCOPE]))
-        )
+        denied = self._spoken_later(said.c[self.table.time], said.c[SCOPE])
+        query = sa.update(self.stored).where(self._same_key, ~self._same_content, ~self._is_later(), ~denied)
         names = [name for name in self.table.names if name not in self.table.key]
         self.connection.execute(query.values({name: said.c[name] for name in names}))
 

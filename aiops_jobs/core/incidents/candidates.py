@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
-from aiops_jobs.core.incidents.case import FAR, Case, lead
-from aiops_jobs.core.incidents.columns import OPEN, SECOND, to_micros
+from aiops_jobs.core.incidents.announcements import announced
+from aiops_jobs.core.incidents.case import FAR, TOLERANCE_S, Case, lead
+from aiops_jobs.core.incidents.columns import SECOND
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.incidents.proofs import Proof, alone_proof, change_proof, seen_proof, when
 from aiops_jobs.core.incidents.words import capitalised, listed, moment, observed_words, short
@@ -21,8 +21,6 @@ from aiops_jobs.core.policies import MetricRole
 
 MOST = 20
 """Candidates of one kind that are looked at; the strongest, or the latest."""
-TOLERANCE_S = 600.0
-"""Begins are known so well: what seems to start so little after its symptom may have started before."""
 FULL = 0.9
 """A resource this close to its limit is exhausted for those who need it."""
 NEARLY_FULL = 0.8
@@ -284,20 +282,3 @@ def _load(case: Case) -> Iterator[Candidate]:
         },
         proofs=[seen_proof(case, m) for m in places[:3]],
     )
-
-
-def announced(case: Case) -> dict[str, Any] | None:
-    """Return the announced event under way when the incident began, if there is one; the latest."""
-    changes = case.world.changes
-    for place in reversed(range(len(changes.rows))):
-        row: dict[str, Any] = changes.rows[place]
-        if row["change_type"] == "event" and covers(row, case.began):
-            return row
-    return None
-
-
-def covers(row: Mapping[str, Any], instant: int) -> bool:
-    """Tell whether a change, by its planned times if it has any, was under way at an instant."""
-    start, end = row["planned_start_at"] or row["started_at"], row["planned_end_at"] or row["ended_at"]
-    last = to_micros(end) if isinstance(end, datetime) else OPEN
-    return isinstance(start, datetime) and to_micros(start) - int(TOLERANCE_S * SECOND) <= instant < last

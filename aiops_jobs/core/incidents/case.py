@@ -19,6 +19,8 @@ from aiops_jobs.core.policies import CorrelationPolicy
 
 FAR = 8
 """Trouble is followed over at most so many dependencies."""
+TOLERANCE_S = 600.0
+"""Begins are known so well: what seems to start so little after its symptom may have started before."""
 BEFORE_S, AFTER_S, CALM_S = 3600, 1800, 300
 """Logs and traces are compared: an hour before the first sign, and half an hour from the first symptom on; the last
 minutes before either are left out of the calm part and counted to the other, since begins are never exact."""

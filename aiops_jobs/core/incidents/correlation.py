@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.core.incidents.alerts import to_alerts
-from aiops_jobs.core.incidents.candidates import announced, is_exhausted
+from aiops_jobs.core.incidents.announcements import announced
+from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
 from aiops_jobs.core.incidents.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members

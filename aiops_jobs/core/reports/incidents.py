@@ -10,6 +10,7 @@ from typing import Any
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.columns import EVIDENCE_KINDS
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
 from aiops_jobs.core.reports.model import Candidate, Change, Incident, Member, Plot, Proof, Ticket
@@ -86,9 +87,12 @@ class _Teller:
             members=members,
             changes=changes,
             tickets=tickets_about(key, self._tickets.get(key, []), self._outbox.get(key, [])),
-            plots=tuple(self._plots[m] for m in self.member_ids(key) if m in self._plots),
+            plots=tuple(plot for finding, plot in self._plots.items() if finding in set(self.member_ids(key))),
             timeline=_timeline(row, members, changes, self._window),
-            factors=tuple(f"{f['factor'].replace('_', ' ')}: {f['raw_value']}" for f in self._factors.get(key, [])),
+            factors=tuple(
+                f"{f['factor'].replace('_', ' ')}: {f['raw_value']}"
+                for f in sorted(self._factors.get(key, []), key=lambda f: f["factor"])
+            ),
         )
 
     def _told_members(self, incident_id: str) -> tuple[Member, ...]:
@@ -111,7 +115,8 @@ class _Teller:
 
     def _candidates(self, incident_id: str) -> tuple[Candidate, ...]:
         proofs: dict[int, list[Proof]] = {}
-        for row in self._evidence.get(incident_id, []):
+        evidence = self._evidence.get(incident_id, [])
+        for row in sorted(evidence, key=lambda row: (EVIDENCE_KINDS.index(row["evidence_kind"]), row["evidence_id"])):
             proofs.setdefault(row["cause_rank"], []).append(
                 Proof(row["evidence_kind"], row["statement"], _source_of(row["query"]))
             )

@@ -28,6 +28,7 @@ STATE_WORDS = {
     "never": "never asked",
 }
 MOST_RUNS = 60
+MOST_SILENT = 20
 
 
 def outlook_section(view: View) -> Element:
@@ -111,7 +112,16 @@ def data_section(view: View) -> Element:
     parts: list[Node] = []
     if view.data.cells:
         parts.append(el("div", _matrix(view), _accounts(view), class_="card"))
-    return section("Data", "data", parts, _put_aside(view), _complaints(view))
+    return section("Data", "data", parts, _silent(view), _put_aside(view), _complaints(view))
+
+
+def _silent(view: View) -> Element | None:
+    items = view.data.silent
+    if not items:
+        return None
+    shown = [el("li", prose(item)) for item in items[:MOST_SILENT]]
+    rest = el("li", f"and {whole(len(items) - MOST_SILENT)} more") if len(items) > MOST_SILENT else None
+    return el("div", el("h3", "Stopped reporting"), el("ul", shown, rest, class_="plain small minor"), class_="card")
 
 
 def _matrix(view: View) -> Element:

@@ -216,6 +216,8 @@ class DataState:
     put_aside: tuple[PutAside, ...]
     gaps: tuple[str, ...]
     """What is missing, one sentence each; empty: nothing."""
+    silent: tuple[str, ...]
+    """What stopped reporting, one sentence each."""
     judged: int
     """Verdicts on expectations; without any, none of them can have held."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from aiops_jobs.contracts import operations as o
+from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts.telemetry import INGESTED, QUARANTINE
 from aiops_jobs.core.reports.facts import Facts, Row
 from aiops_jobs.core.reports.model import Complaint, DataState, PutAside, SourceCell
@@ -41,16 +42,27 @@ def build_data_state(facts: Facts, window: Window, as_of: datetime) -> DataState
     order = [table.name for table in INGESTED]
     tables = sorted({table for _, table in cells}, key=lambda name: (order.index(name) if name in order else 99, name))
     gaps = [_gap(source, table, cells[source, table]) for source, table in sorted(cells)]
-    told = tuple(gap for gap in gaps if gap) if cells else ("No source was read for this window.",)
+    told = [gap for gap in gaps if gap] if cells else ["No source was read for this window."]
+    silences = _silences(facts, cells)
+    told += [f"{row['title']}." for row in silences if row["severity"] != "info"]
     return DataState(
         tables=tuple(tables),
         sources=tuple(sorted({source for source, _ in cells})),
         cells=cells,
         complaints=_complaints(facts[o.QUALITY_RESULTS].to_pylist()),
         put_aside=_put_aside(facts[QUARANTINE].to_pylist()),
-        gaps=told,
+        gaps=tuple(told),
+        silent=tuple(row["summary"] for row in silences),
         judged=facts[o.QUALITY_RESULTS].num_rows,
     )
+
+
+def _silences(facts: Facts, cells: Iterable[tuple[str, str]]) -> list[Row]:
+    """Return the findings about data that are not about a cell of the matrix: what stopped reporting by itself."""
+    of_cells = {f"source/{source}:{table}" for source, table in cells}
+    rows = [row for row in facts[r.FINDINGS].to_pylist() if row["finding_kind"] == "data_quality"]
+    others = [row for row in rows if row["entity_id"] not in of_cells]
+    return sorted(others, key=lambda row: (row["severity"] == "info", row["started_at"], row["finding_id"]))
 
 
 def idle_gaps(runs: Iterable[Row], window: Window, as_of: datetime) -> tuple[str, ...]:

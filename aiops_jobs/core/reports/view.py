@@ -57,6 +57,8 @@ SHOWN: tuple[Table, ...] = (
 )
 """Every table a page is made of."""
 URGENT = ("P1", "P2")
+SAY_NOTHING = ("report", "maintain")
+"""Jobs that conclude nothing: their runs are not behind a page, and a page written twice is the same page."""
 
 
 def build_view(
@@ -112,7 +114,8 @@ def _tickets(facts: Facts) -> tuple[Ticket, ...]:
 
 def _runs(facts: Facts) -> tuple[RunLine, ...]:
     rows = sorted(
-        facts[o.RUNS].to_pylist(), key=lambda row: (row["window_start"], row["job"], row["parameters"], row["run_id"])
+        (row for row in facts[o.RUNS].to_pylist() if row["job"] not in SAY_NOTHING),
+        key=lambda row: (row["window_start"], row["job"], row["parameters"], row["run_id"]),
     )
     return tuple(
         RunLine(

@@ -31,7 +31,7 @@ def number(value: float | None) -> str:
     if size >= 100:
         return f"{value:.0f}".replace("-", "−")
     if size < 1e-4:
-        return "0" if size == 0 else f"{value:.1e}".replace("-", "−")
+        return "0" if size == 0 else f"{value:.2e}".replace("-", "−")
     return f"{value:.3g}".replace("-", "−")
 
 

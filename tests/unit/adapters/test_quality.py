@@ -160,6 +160,14 @@ def test_small_tables_are_not_judged_by_shares(tmp_path):
     assert verdicts(mine, METRIC_POINTS, points(5))[name]["is_success"]
 
 
+def test_long_windows_are_not_judged_by_what_is_meant_for_short_ones(tmp_path):
+    name = "largest_gap_s is at most 60"
+    short = {"measure": "largest_gap_s", "max": 60, "up_to_window_s": 3599}
+    assert name not in verdicts(own_gate(tmp_path, METRIC_POINTS, short), METRIC_POINTS, points(12))
+    just = {**short, "up_to_window_s": 3600}
+    assert not verdicts(own_gate(tmp_path, METRIC_POINTS, just), METRIC_POINTS, points(12))[name]["is_success"]
+
+
 def test_an_expectation_speaks_at_its_stages_only(gate):
     forecasts = CAPACITY_FORECASTS.shape(
         pa.table(

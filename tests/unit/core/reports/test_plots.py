@@ -1,13 +1,13 @@
 """Pictures have the parts they promise; gaps stay gaps, peaks survive thinning."""
 
 import re
-import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from report_sample import tree
 
 from aiops_jobs.core.reports.markup import render
 from aiops_jobs.core.reports.plots import (
@@ -51,7 +51,7 @@ def series(values, *, width=1.0):
 def drawn(picture):
     """Return the elements of a picture by class."""
     found = {}
-    for element in ET.fromstring(render(picture)).iter():
+    for element in tree(render(picture)).iter():
         for name in element.attrib.get("class", "").split():
             found.setdefault(name, []).append(element)
     return found

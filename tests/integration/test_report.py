@@ -1,0 +1,107 @@
+"""The page of a window, from the rows other jobs have left."""
+
+import xml.etree.ElementTree as ET
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scripted import Scripted, scripted_context
+
+from aiops_jobs.contracts.operations import RUN_INPUTS, RUNS
+from aiops_jobs.contracts.telemetry import CHANGES, METRIC_POINTS
+from aiops_jobs.errors import ConnectorUnavailable
+from aiops_jobs.jobs.correlate import correlate
+from aiops_jobs.jobs.detect import detect
+from aiops_jobs.jobs.ingest import ingest
+from aiops_jobs.jobs.report import report
+from aiops_jobs.ports import Batch, Filter
+from aiops_jobs.window import Window
+
+DAY = Window.parse("2026-11-20T00:00:00Z", "2026-11-21T00:00:00Z")
+HISTORY = Window(DAY.start - timedelta(days=16), DAY.start)
+
+
+def latency(window, *, spike=None):
+    """Return one series every five minutes, with a daily rhythm and perhaps a spike."""
+    count = int(window.duration.total_seconds() // 300)
+    times = [window.start + timedelta(seconds=300 * i) for i in range(count)]
+    hours = np.array([t.hour + t.minute / 60 for t in times])
+    value = 0.2 + 0.05 * np.sin(hours / 24 * 2 * np.pi) + np.random.default_rng(5).normal(0, 0.004, count)
+    if spike:
+        value = np.where([spike.contains(t) for t in times], value + 1.5, value)
+    return pa.table(
+        {
+            "observed_at": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "series_id": ["s1"] * count,
+            "metric_name": ["http_request_duration_seconds"] * count,
+            "unit": ["s"] * count,
+            "entity_id": ["service/checkout"] * count,
+            "service_name": ["checkout"] * count,
+            "value": value,
+        }
+    )
+
+
+@pytest.fixture
+def source():
+    return Scripted("prom", (METRIC_POINTS, CHANGES))
+
+
+@pytest.fixture
+def context(tmp_path, source):
+    return scripted_context(tmp_path, {"prom": source})
+
+
+def page_of(context):
+    told = report(context, DAY, DAY.end)
+    return told, Path(told.details["path"]).read_text("utf-8")
+
+
+def test_a_spike_is_on_the_page_as_an_incident_with_its_picture(context, source):
+    spike = Window(DAY.start + timedelta(hours=10), DAY.start + timedelta(hours=11))
+    source.says["metric_points"] = [Batch(latency(HISTORY))]
+    ingest(context, "prom", "metric_points", HISTORY, HISTORY.end)
+    source.says["metric_points"] = [Batch(latency(DAY, spike=spike))]
+    for table in ("metric_points", "changes"):
+        ingest(context, "prom", table, DAY, DAY.end)
+    for job in (detect, correlate):
+        job(context, DAY, DAY.end)
+    told, page = page_of(context)
+
+    assert told.details["verdict"] == "look"
+    assert told.details["gaps"] == 0
+    assert told.details["incidents"] == len(told.details["table"]) == 1
+    assert told.details["markdown"].startswith("## LOOK")
+    assert Path(told.details["path"]).name == "report-20261120T0000-20261121T0000.html"
+    tree = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own text
+    pictures = [svg.attrib.get("aria-label", "") for svg in tree.iter("svg")]
+    (plot,) = [words for words in pictures if words.startswith("Latency of checkout. 1.7")]
+    assert "above the band for 1 h" in plot
+    assert any(words.startswith("Timeline of ") for words in pictures)
+
+    inputs = context.warehouse.read(RUN_INPUTS, where=[Filter("run_id", told.run_id)]).to_pylist()
+    assert {row["table_name"] for row in inputs} >= {"metric_points"}
+    assert told.run_id in page
+    assert page_of(context) == (told, page)
+
+
+def test_a_source_that_does_not_answer_is_the_first_thing_on_a_quiet_page(context, source):
+    source.says["metric_points"] = ConnectorUnavailable("prom", "connection refused")
+    with pytest.raises(ConnectorUnavailable):
+        ingest(context, "prom", "metric_points", DAY, DAY.end)
+    for job in (detect, correlate):
+        job(context, DAY, DAY.end)
+    told, page = page_of(context)
+    assert told.details["verdict"] == "blind"
+    assert "could not be read: `prom`: connection refused" in page.replace("<code>", "`").replace("</code>", "`")
+    assert "was never asked for" in page
+    assert "Nothing needs you" not in page
+
+
+def test_a_page_can_be_written_about_an_empty_house(context):
+    told, page = page_of(context)
+    assert told.details["verdict"] == "blind"
+    assert "was never asked for" in page
+    assert context.warehouse.read(RUNS, where=[Filter("job", "report")])["run_status"].to_pylist() == ["completed"]
