@@ -55,6 +55,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         code_version=code_version(),
         config_hash=policies.config_hash,
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
+        estate=settings.estate,
         progress=progress or (lambda _: None),
     )
 

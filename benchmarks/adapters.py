@@ -9,10 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
-from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, RAW_ALERTS, TOPOLOGY_EDGES
+from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, RAW_ALERTS, SPANS, TOPOLOGY_EDGES
 from aiops_jobs.core.features.grid import EPOCH, INSTANT
 from aiops_jobs.core.incidents.columns import names_without_lineage
 from aiops_jobs.core.incidents.correlation import CorrelationResult, Facts, correlate_members
@@ -75,18 +76,19 @@ def raw_alerts(
         known: A table with ``service`` and ``severity``, where they are told; otherwise all are warnings.
     """
     count = len(seconds)
-    key = identity.astype(str).agg("|".join, axis=1) if count else pd.Series([], dtype=str)
+    name, *others = (identity[column].astype(str) for column in identity.columns)
+    key = name.str.cat(others, sep="|")
     severity = pd.Series("warning", index=seconds.index) if known is None else known["severity"].astype(str)
     micros = np.round(seconds.to_numpy(dtype=np.float64) * 1e6).astype(np.int64)
     columns = {
         "observed_at": pa.array(micros).cast(INSTANT),
         "event_id": pa.array([f"e{i:09d}" for i in range(count)], pa.string()),
         "alert_fingerprint": pa.array(key.to_numpy(dtype=object), pa.string()),
-        "alert_name": pa.array(identity.iloc[:, 0].astype(str).to_numpy(dtype=object), pa.string()),
+        "alert_name": pa.array(name.to_numpy(dtype=object), pa.string()),
         "alert_status": pa.array(["firing"] * count, pa.string()),
         "severity": pa.array(severity.where(severity.isin(SEVERITIES), "warning").to_numpy(dtype=object), pa.string()),
         "entity_id": pa.array(entity.to_numpy(dtype=object), pa.string()),
-        "summary": pa.array(identity.iloc[:, 0].astype(str).to_numpy(dtype=object), pa.string()),
+        "summary": pa.array(name.to_numpy(dtype=object), pa.string()),
         "source": pa.array(["alerts"] * count, pa.string()),
     }
     if known is not None:
@@ -96,12 +98,14 @@ def raw_alerts(
 
 def correlated(raw: pa.Table) -> CorrelationResult:
     """Return what our correlation makes of alerts alone: no findings, no changes, no topology."""
-    first, last = (int(t.timestamp()) for t in (min(raw["observed_at"]).as_py(), max(raw["observed_at"]).as_py()))
+    edges = pc.min_max(raw["observed_at"]).as_py()
+    first, last = (int(edges[name].timestamp()) for name in ("min", "max"))
     start = first // 86400 * 86400
     span = Window(EPOCH + timedelta(seconds=start), EPOCH + timedelta(seconds=last + 86400))
-    unstamped = (table.empty().select(names_without_lineage(table)) for table in (FINDINGS, ANOMALIES))
-    facts = Facts(raw, *unstamped, CHANGES.empty(), CONFIGURATION_ITEMS.empty(), TOPOLOGY_EDGES.empty())
-    return correlate_members(facts, Signals(pa.table({}), pa.table({})), policies=Policies(), span=span)
+    findings, anomalies = (table.empty().select(names_without_lineage(table)) for table in (FINDINGS, ANOMALIES))
+    facts = Facts(raw, findings, anomalies, CHANGES.empty(), CONFIGURATION_ITEMS.empty(), TOPOLOGY_EDGES.empty())
+    silence = Signals(LOG_RECORDS.empty(), SPANS.empty())
+    return correlate_members(facts, silence, policies=Policies(), span=span)
 
 
 def _ids_of_rows(raw: pa.Table, episodes: pa.Table, incident_of: dict[str, int]) -> npt.NDArray[np.int64]:

@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -231,8 +230,3 @@ NOT_YET = {
     "rca_nezha": "as `rca_sockshop`",
 }
 """Protocols nothing of ours answers yet, and why."""
-
-
-def value_of(answer: Mapping[str, Any], key: str) -> float:
-    """Return one figure of a scorer's answer."""
-    return float(answer[key])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from pathlib import Path
 
 from aiops_jobs import errors
@@ -70,7 +71,8 @@ def errors_page() -> str:
 def cli_page() -> str:
     """Return the reference of the command line."""
     text: str = app.generate_docs(output_format="markdown")
-    return text.rstrip() + "\n"
+    # where Python itself was started with -m, its usage lines say so
+    return re.sub(r"^(aiops \w+) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
 
 
 def _fields(path: Path, classes: list[str]) -> str:

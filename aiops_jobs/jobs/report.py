@@ -43,7 +43,7 @@ def report(context: Context, window: Window, as_of: datetime) -> RunReport:
             context.policies,
             window=window,
             as_of=as_of,
-            estate=", ".join(sorted(context.sources)) or "no source",
+            estate=context.estate,
             run_id=run.record.run_id,
             code_version=context.code_version,
         )

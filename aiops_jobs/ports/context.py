@@ -65,5 +65,7 @@ class Context:
     config_hash: str
     source_hashes: Mapping[str, str]
     """Digest of each source's settings, secrets excluded."""
+    estate: str = "estate"
+    """What people call what is watched."""
     progress: Callable[[str], None] = lambda _: None
     """Told, in words, what a long job is doing."""

@@ -8,8 +8,11 @@ from prefect import flow
 from prefect.testing.utilities import prefect_test_harness
 from servers_prefect import ROOT
 
+from aiops_jobs.bootstrap import bootstrap
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
-from aiops_jobs.jobs.running import RunReport
+from aiops_jobs.jobs.running import RunReport, open_run
+from aiops_jobs.settings import Settings
+from aiops_jobs.window import Window
 from flows import policy
 from flows.parameters import WindowParameters, _floor
 
@@ -64,23 +67,6 @@ def test_a_task_hands_back_the_report(monkeypatch):
     assert sentence() == "run-1"
 
 
-class Warehouse:
-    """Answers one question: which windows are done."""
-
-    def __init__(self, ends):
-        self.ends = ends
-
-    def read(self, *_, **__):
-        import pyarrow as pa
-
-        return pa.table({"window_end": pa.array(self.ends, pa.timestamp("us", "UTC"))})
-
-
-class OnlyWarehouse:
-    def __init__(self, ends):
-        self.warehouse = Warehouse(ends)
-
-
 @pytest.mark.parametrize(
     ("done", "starts"),
     [
@@ -92,12 +78,15 @@ class OnlyWarehouse:
     ],
     ids=["first", "usual", "two missed", "already done", "long ago"],
 )
-def test_a_scheduled_run_makes_up_for_what_was_missed(monkeypatch, done, starts):
+def test_a_scheduled_run_makes_up_for_what_was_missed(monkeypatch, tmp_path, done, starts):
 
     fired = datetime(2026, 11, 20, 2, 15, tzinfo=UTC)
     monkeypatch.setattr("flows.parameters.flow_run", type("R", (), {"scheduled_start_time": fired}))
-    ends = [datetime.fromisoformat(d).replace(tzinfo=UTC) for d in done]
-    windows = WindowParameters().windows(OnlyWarehouse(ends), "nightly")
+    context = bootstrap(Settings(home=tmp_path))
+    for end in (datetime.fromisoformat(d).replace(tzinfo=UTC) for d in done):
+        with open_run(context, "nightly", Window(end - timedelta(days=1), end), end):
+            pass
+    windows = WindowParameters().windows(context, "nightly")
     assert [f"{w.start:%Y-%m-%d}" for w, _ in windows] == starts
     assert all(w.duration == timedelta(days=1) and as_of == w.end for w, as_of in windows)
 

@@ -131,14 +131,14 @@ def is_incident(case: Case, policies: Policies) -> bool:
 
     It is not where
 
-    * nothing is as severe as the policy asks;
+    * nothing is as severe as the policy asks, or there is only context;
     * nobody feels it and no alert speaks of it, unless a critical finding does, and, during an announced event, one
       of something exhausted: more load and busier machines are what the announcement said;
     * there are only a few warnings of alert rules, and each is over, or flaps, within the time it is held back.
     """
     members, loud = case.members, case.loud
-    severity = max(int(members.severity[m]) for m in case.own)
-    if severity < SEVERITIES.index(policies.correlation.min_severity):
+    severity = max(int(members.severity[m]) for m in loud)
+    if severity < SEVERITIES.index(policies.correlation.min_severity) or all(members.is_faint[m] for m in loud):
         return False
     is_critical = severity == len(SEVERITIES) - 1
     alerts = [m for m in loud if members.is_alert[m]]

@@ -153,12 +153,17 @@ def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
 
 
 def _ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
-    """Return an id for each pool: the earliest known one that shares a member, else one made from the anchor."""
+    """Return an id for each pool: the earliest known one that shares a member, else one made from the anchor.
+
+    Context does not count: it may sit now here, now there.
+    """
     claims = _claims(known)
+    loud = ~members.is_faint
     taken: set[str] = set()
     ids: list[str] = []
     for first, pool, _ in pools:
-        found = sorted({claim for i in pool for claim in claims.get(members.ids[i], ()) if claim[1] not in taken})
+        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ()))
+        found = sorted({claim for claim in shared if claim[1] not in taken})
         anchor = members.ids[first]
         fresh = fingerprint("inc", anchor=anchor)
         choice = found[0][1] if found else fresh
@@ -174,10 +179,9 @@ def _claims(known: pa.Table | None) -> dict[str, list[tuple[int, str]]]:
     if known is None or not known.num_rows:
         return {}
     incidents = [i or "" for i in texts_of(known["incident_id"])]
-    begun: dict[str, int] = {}
-    for incident, at in zip(incidents, micros_of(known["started_at"]).tolist(), strict=True):
-        begun[incident] = min(at, begun.get(incident, at))
+    roles, starts = texts_of(known["role"]), micros_of(known["started_at"]).tolist()
+    begun = {i: at for i, role, at in zip(incidents, roles, starts, strict=True) if role == "primary"}
     claims: dict[str, list[tuple[int, str]]] = {}
-    for member, incident in zip(texts_of(known["member_id"]), incidents, strict=True):
-        claims.setdefault(member or "", []).append((begun[incident], incident))
+    for member, incident, at in zip(texts_of(known["member_id"]), incidents, starts, strict=True):
+        claims.setdefault(member or "", []).append((begun.get(incident, at), incident))
     return claims

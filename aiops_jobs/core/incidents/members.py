@@ -77,8 +77,13 @@ class Members:
 
     @cached_property
     def is_faint(self) -> Bools:
-        """Whether it is only context: load, or an alert for information. It joins incidents and links nothing."""
-        return np.asarray(self.is_load | (self.severity == SEVERITIES.index("info")), dtype=bool)
+        """Whether it is only context: load, or an alert for information. It joins incidents and links nothing.
+
+        Load that breaks away is more: where nobody comes any more, something keeps them out.
+        """
+        falls = [d is not None and d["direction"] == "down" for d in self.details]
+        collapse = np.array(falls, dtype=bool) & (self.severity == SEVERITIES.index("critical"))
+        return np.asarray((self.is_load & ~collapse) | (self.severity == SEVERITIES.index("info")), dtype=bool)
 
     def taken(self, order: Sequence[int] | Ints) -> Members:
         """Return these members, in this order."""

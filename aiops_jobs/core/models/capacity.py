@@ -127,6 +127,10 @@ def _calibrated(test: Backtest, start: CapacityModel) -> CapacityModel:
     prior = Prior(_extended(pooled.losses, last, test.steps), _extended(pooled.errors, last, test.steps))
     errors, spread = past_errors(test, prior)
     rest = np.clip(errors / spread, -FARTHEST, FARTHEST).reshape(-1, len(test.steps))
+    # what came is known farther ahead than what could have been said about it from a short history
+    known &= np.isfinite(rest).sum(axis=0) >= MIN_RESIDUALS
+    if not known.any():
+        return start
     offsets = start.offsets.copy()
     for place in np.flatnonzero(known):
         column = rest[:, place]

@@ -304,7 +304,7 @@ def tables_of(result):
 
 
 @given(told, seen_lists, st.randoms(use_true_random=False))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_the_order_of_the_input_does_not_matter(alerts, anomalies, random):
     one = correlated(facts(alerts, anomalies, links=LINKS))
     alerts, anomalies, links = list(alerts), list(anomalies), list(LINKS)
@@ -314,7 +314,7 @@ def test_the_order_of_the_input_does_not_matter(alerts, anomalies, random):
 
 
 @given(told, seen_lists)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_every_member_is_in_exactly_one_incident_and_counts_agree(alerts, anomalies):
     result = correlated(facts(alerts, anomalies, links=LINKS))
     members = [row["member_id"] for row in result.incident_alerts.to_pylist()]
@@ -330,7 +330,7 @@ def test_every_member_is_in_exactly_one_incident_and_counts_agree(alerts, anomal
 
 
 @given(told, seen_lists, st.integers(30, 270))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=500, deadline=None)
 def test_a_window_in_two_halves_ends_in_the_same_rows_as_the_whole(alerts, anomalies, split):
     """The second half looks back over the first, so its word is the word about everything."""
     policy = replace(POLICIES, alerts=replace(POLICIES.alerts, resolve_timeout_s=600.0))
@@ -391,3 +391,12 @@ def test_only_incidents_with_a_member_in_the_span_are_told():
     seen = facts(anomalies=[slow(0, "service/web"), slow(600, "service/web")], items=[item("service/web")])
     (row,) = correlated(seen, span=Window(at(300), at(1000))).incidents.to_pylist()
     assert row["started_at"] == at(600)
+
+
+def test_context_alone_is_no_incident_but_load_that_breaks_away_is():
+    rate = "http_requests_per_second"
+    more = anomaly(0, "service/web", rate, observed=900.0, expected=90.0)
+    none = anomaly(0, "service/web", rate, observed=0.0, expected=90.0, direction="down")
+    assert correlated(facts([event(2, severity="info")], [more])).incidents.num_rows == 0
+    (row,) = correlated(facts([event(2, severity="info")], [none])).incidents.to_pylist()
+    assert (row["alert_count"], row["finding_count"], row["started_at"]) == (1, 1, at(0))

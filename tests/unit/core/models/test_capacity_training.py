@@ -74,3 +74,12 @@ def test_of_very_many_series_an_even_choice_teaches():
     large = try_capacity_model(many, END_S, replace(POLICY, horizon_s=86400.0), None)
     assert large.measures["wql_ratio"].count < small.measures["wql_ratio"].count * (MAX_SERIES / 12)
     assert large.measures["wql_ratio"].value == pytest.approx(small.measures["wql_ratio"].value, rel=0.1)
+
+
+@pytest.mark.parametrize("days", [1, 3, 7, 9, 12, 14, 15, 16, 18, 21])
+def test_however_short_the_history_is_there_is_an_answer(days):
+    policy = CapacityPolicy()
+    tried = try_capacity_model(estate(days * 24, seed=3, each=8), END_S, policy, None)
+    assert tried.state in {"promoted", "rejected"}
+    if tried.artefact is not None:
+        assert all(np.isfinite(tried.artefact["serving"]["offsets"]).ravel())
