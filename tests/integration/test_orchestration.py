@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 import yaml
-from aiops_jobs.adapters.estate_files import write_estate
 from servers_prefect import ROOT, prefect, prefect_server, running, wait_for_end
 
+from aiops_jobs.adapters.estate_files import write_estate
 from aiops_jobs.core.estate import EstateSpec, simulate
 from aiops_jobs.window import Window
 
