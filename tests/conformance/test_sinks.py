@@ -94,3 +94,26 @@ def test_four_processes_at_once_lose_nothing(kind, tmp_path):
     found = [sink.find(f"inc-{w}-{n}") for w in range(4) for n in range(25)]
     assert all(len(tickets) == 1 for tickets in found)
     assert len({tickets[0].remote_key for tickets in found}) == 100
+
+
+def _create_until_killed(kind, folder, ready):
+    sink = build(kind, folder)
+    for number in range(100_000):
+        sink.create(draft(key=f"inc-{number}", body="x" * 20_000))
+        if number == 3:
+            ready.set()
+
+
+@pytest.mark.parametrize("kind", sorted(SINKS))
+def test_a_killed_process_leaves_whole_tickets_and_no_lock(kind, tmp_path):
+    context = get_context("spawn")
+    ready = context.Event()
+    worker = context.Process(target=_create_until_killed, args=(kind, tmp_path, ready))
+    worker.start()
+    assert ready.wait(60)
+    worker.kill()
+    worker.join(60)
+    sink = build(kind, tmp_path)
+    assert all(len(sink.find(f"inc-{n}")) == 1 for n in range(4))
+    made = sink.create(draft(key="inc-after"))
+    assert [t.remote_key for t in sink.find("inc-after")] == [made.remote_key]
