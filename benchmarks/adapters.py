@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
 from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, RAW_ALERTS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.core.columns import names_without_lineage
 from aiops_jobs.core.features.grid import EPOCH, INSTANT
-from aiops_jobs.core.incidents.columns import names_without_lineage
 from aiops_jobs.core.incidents.correlation import CorrelationResult, Facts, correlate_members
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.policies import Policies

@@ -50,9 +50,9 @@ def settings_page() -> str:
     parts.append(
         "## Policies\n\nEach is a table `[policies.<name>]`; `roles` is a list of tables `[[policies.roles]]`.\n"
     )
-    policies = package / "core" / "policies.py"
-    classes = [n.name for n in ast.parse(policies.read_text("utf-8")).body if isinstance(n, ast.ClassDef)]
-    parts.append(_fields(policies, [name for name in classes if name != "Policies"]))
+    for policies in sorted((package / "core" / "policies").glob("[!_]*.py")):
+        classes = [n.name for n in ast.parse(policies.read_text("utf-8")).body if isinstance(n, ast.ClassDef)]
+        parts.append(_fields(policies, classes))
     return "\n".join(parts)
 
 

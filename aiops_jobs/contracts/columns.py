@@ -249,6 +249,46 @@ statement = _text("statement", "What it shows, in one sentence.", sensitive=True
 query = _json("query", "Table, window and filter that show it again.")
 evidence_value = _number("evidence_value", "The number in the statement, if any.")
 
+# --- suppression ----------------------------------------------------------------------------------------------------
+SUPPRESSION_KINDS = ("maintenance", "inhibition", "flapping", "transient", "frequent", "low_information")
+recurrence_class = _label(
+    "recurrence_class", "How usual the alert is for its service.", "frequent", "regular", "rare", "novel"
+)
+transient_probability_ratio = _ratio(
+    "transient_probability_ratio", "Learned probability that it ends by itself before the hold is over."
+)
+informativeness_ratio = _ratio("informativeness_ratio", "How much its words tell; 0: always the same.")
+suppression_kind = _label("suppression_kind", "Which policy kept it from people.", *SUPPRESSION_KINDS).required()
+rule_id = _text("rule_id", "Rule within the policy, by its name.").required()
+suppressed_by = _text("suppressed_by", "Change or alert that suppresses it, where one does.")
+delay_s = _seconds("delay_s", "How much later people hear of it because of this.")
+later_incident_id = _text("later_incident_id", "Incident it became part of all the same.")
+is_harm = _flag("is_harm", "Whether an incident was kept from people or delayed by it.").required()
+
+# --- knowledge ------------------------------------------------------------------------------------------------------
+similar_rank = Column("similar_rank", Kind.INTEGER, "1 is the closest.", constraints=(Between(1),)).required()
+similar_id = _text("similar_id", "Incident of ours or ticket of the past that it resembles.").required()
+similar_kind = _label("similar_kind", "What it resembles.", "incident", "ticket").required()
+similarity_ratio = _ratio("similarity_ratio", "How close; 1: the same words at the same place.")
+matched_on = _json("matched_on", "What they have in common, as a sorted JSON list.")
+resolution = _text("resolution", "How it was resolved, in the words of who did.", sensitive=True)
+runbook_rank = Column("runbook_rank", Kind.INTEGER, "1 fits best.", constraints=(Between(1),)).required()
+runbook_id = _text("runbook_id", "Name of the runbook.").required()
+runbook_version = _text("runbook_version", "Digest of the runbook as it was.").required()
+risk_tier = _label("risk_tier", "What it may break.", "none", "low", "medium", "high").required()
+proposal_id = _text("proposal_id", "Deterministic id of a proposal.").required()
+proposal_status = _label("proposal_status", "Only a person accepts.", "proposed", "rejected").required()
+support_count = _count("support_count", "How often it was seen.").required()
+lift = _number("lift", "How many times more often than by chance.", Between(0), unit="1").required()
+effect = _json("effect", "What it would have done, measured on a later period.")
+answered_ratio = _ratio("answered_ratio", "Share of cases in which a cause is named.")
+hit_ratio = _ratio("hit_ratio", "Share of the named causes that were right.")
+correlation_rule = _label("correlation_rule", "Rule that made it a member.")
+expected_cost = _number(
+    "expected_cost", "What it will cost if nobody acts, in the units of the cost policy.", Between(0), unit="1"
+)
+actionable_probability_ratio = _ratio("actionable_probability_ratio", "Probability that somebody can act on it.")
+
 # --- tickets --------------------------------------------------------------------------------------------------------
 suggestion_id = _text("suggestion_id", "Deterministic id.").required()
 subject_id = _text("subject_id", "Incident or finding it speaks of.").required()

@@ -12,11 +12,12 @@ LINEAGE = (c.run_id, c.as_of, c.code_version, c.config_hash, c.input_manifest_id
 """Stamped on every result row: which run said it, knowing what, from which files."""
 
 
-def _result(name: str, grain: str, columns: tuple[Column, ...], *, key: tuple[str, ...], time: str) -> Table:
+def result_table(name: str, grain: str, columns: tuple[Column, ...], *, key: tuple[str, ...], time: str) -> Table:
+    """Return a table whose rows end in the lineage columns."""
     return Table(name=name, grain=grain, columns=(*columns, *LINEAGE), key=key, time=time)
 
 
-FINDINGS = _result(
+FINDINGS = result_table(
     "findings",
     "one conclusion of ours about one entity or series; a table per kind holds its details",
     (
@@ -41,7 +42,7 @@ FINDINGS = _result(
     key=("finding_id",),
     time="started_at",
 )
-ANOMALIES = _result(
+ANOMALIES = result_table(
     "anomalies",
     "one contiguous anomalous episode of one series, on one side of its band",
     (
@@ -75,14 +76,14 @@ ANOMALIES = _result(
     key=("finding_id",),
     time="started_at",
 )
-CAPACITY_FORECASTS = _result(
+CAPACITY_FORECASTS = result_table(
     "capacity_forecasts",
     "one instant of one forecast of one series",
     (c.series_id, c.issued_at, c.target_at, c.p10, c.p50, c.p90, c.model_version),
     key=("series_id", "issued_at", "target_at"),
     time="issued_at",
 )
-CAPACITY_RISKS = _result(
+CAPACITY_RISKS = result_table(
     "capacity_risks",
     "one saturating resource in one forecast",
     (
@@ -107,7 +108,7 @@ CAPACITY_RISKS = _result(
     key=("finding_id",),
     time="issued_at",
 )
-FAILURE_RISKS = _result(
+FAILURE_RISKS = result_table(
     "failure_risks",
     "one entity's calibrated probability of failing within the horizon",
     (
@@ -127,7 +128,7 @@ FAILURE_RISKS = _result(
     key=("entity_id", "issued_at", "horizon_s"),
     time="issued_at",
 )
-ALERTS = _result(
+ALERTS = result_table(
     "alerts",
     "one episode of one alert, from its first notification to its resolution or silence",
     (
@@ -151,11 +152,14 @@ ALERTS = _result(
         c.labels,
         c.source,
         c.policy_version,
+        c.recurrence_class,
+        c.transient_probability_ratio,
+        c.informativeness_ratio,
     ),
     key=("alert_id",),
     time="started_at",
 )
-INCIDENTS = _result(
+INCIDENTS = result_table(
     "incidents",
     "one group of alerts and findings believed to share a cause",
     (
@@ -181,11 +185,13 @@ INCIDENTS = _result(
         c.confidence_ratio,
         c.causal_chain,
         c.policy_version,
+        c.actionable_probability_ratio,
+        c.expected_cost,
     ),
     key=("incident_id",),
     time="started_at",
 )
-INCIDENT_ALERTS = _result(
+INCIDENT_ALERTS = result_table(
     "incident_alerts",
     "one alert or finding in one incident, with the reason it belongs",
     (
@@ -198,18 +204,20 @@ INCIDENT_ALERTS = _result(
         c.hops,
         c.gap_s,
         c.policy_version,
+        c.correlation_rule,
+        c.similarity_ratio,
     ),
     key=("incident_id", "member_id"),
     time="started_at",
 )
-PRIORITY_FACTORS = _result(
+PRIORITY_FACTORS = result_table(
     "priority_factors",
     "one factor of one incident's priority; `started_at` is the incident's",
     (c.incident_id, c.factor, c.started_at, c.raw_value, c.weight, c.contribution, c.policy_version),
     key=("incident_id", "factor"),
     time="started_at",
 )
-ROOT_CAUSES = _result(
+ROOT_CAUSES = result_table(
     "root_causes",
     "one ranked candidate cause of one incident; `started_at` is the incident's",
     (
@@ -230,7 +238,7 @@ ROOT_CAUSES = _result(
     key=("incident_id", "cause_rank"),
     time="started_at",
 )
-EVIDENCE = _result(
+EVIDENCE = result_table(
     "evidence",
     "one piece of evidence for one candidate cause; `started_at` is the incident's",
     (
@@ -248,7 +256,7 @@ EVIDENCE = _result(
     key=("evidence_id",),
     time="started_at",
 )
-TICKET_SUGGESTIONS = _result(
+TICKET_SUGGESTIONS = result_table(
     "ticket_suggestions",
     "one suggested call about one incident or finding to one sink; `started_at` is the subject's",
     (

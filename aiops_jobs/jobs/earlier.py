@@ -21,8 +21,8 @@ from aiops_jobs.contracts.results import (
 )
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
+from aiops_jobs.core.columns import names_without_lineage
 from aiops_jobs.core.incidents.carry import carry_on
-from aiops_jobs.core.incidents.columns import names_without_lineage
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.incidents.members import to_members
 from aiops_jobs.core.tickets.subjects import risk_key

@@ -17,7 +17,7 @@ import pyarrow as pa
 from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, RAW_ALERTS, TOPOLOGY_EDGES
-from aiops_jobs.core.incidents.columns import names_without_lineage
+from aiops_jobs.core.columns import names_without_lineage
 from aiops_jobs.core.incidents.correlation import Facts, Prepared, prepare
 from aiops_jobs.core.policies import Policies
 from benchmarks.measure import Case, Side

@@ -179,8 +179,9 @@ def test_the_next_migration_is_written_from_the_difference(tmp_path, monkeypatch
     wider.tables["findings"].append_column(sa.Column("mood", TEXT))
     monkeypatch.setattr("aiops_jobs.adapters.warehouse.migration.warehouse_metadata", lambda: wider)
     monkeypatch.setattr("aiops_jobs.adapters.warehouse.schema.warehouse_metadata", lambda: wider)
+    newest = revisions()[-1]
     written = revise.write_next("add a mood to findings", tmp_path)
-    assert written == tmp_path / "r0002_add_a_mood_to_findings.py"
+    assert written == tmp_path / f"r{int(newest) + 1:04d}_add_a_mood_to_findings.py"
     database = Database(f"sqlite:///{tmp_path}/next.db")
     Schema(database).migrate()
     with database.writing() as connection, alembic_config(connection, tmp_path) as config:
@@ -188,4 +189,4 @@ def test_the_next_migration_is_written_from_the_difference(tmp_path, monkeypatch
         command.upgrade(config, "head")
         assert differences(connection) == []
     database.close()
-    assert revisions()[-1] == "0001"
+    assert revisions()[-1] == newest

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from aiops_jobs.core.columns import OPEN, SECOND, to_micros
 from aiops_jobs.core.incidents.case import TOLERANCE_S, Case
-from aiops_jobs.core.incidents.columns import OPEN, SECOND, to_micros
 
 
 def announced(case: Case) -> dict[str, Any] | None:

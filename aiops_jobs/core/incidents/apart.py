@@ -12,7 +12,7 @@ import numpy as np
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from aiops_jobs.core.incidents.columns import Bools, Ints
+from aiops_jobs.core.columns import Bools, Ints
 from aiops_jobs.core.incidents.links import CONTEXT, DEPENDS, Links
 from aiops_jobs.core.incidents.sessions import Sessions
 

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.announcements import announced
 from aiops_jobs.core.incidents.case import FAR, TOLERANCE_S, Case, lead
-from aiops_jobs.core.incidents.columns import SECOND
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.incidents.proofs import Proof, alone_proof, change_proof, seen_proof, when
 from aiops_jobs.core.incidents.words import capitalised, listed, moment, observed_words, short

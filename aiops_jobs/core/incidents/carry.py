@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 
 from aiops_jobs.contracts.results import INCIDENTS
-from aiops_jobs.core.incidents.columns import OPEN, rows_from_records, to_instant_or_none
+from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant_or_none
 from aiops_jobs.core.incidents.members import Members
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from aiops_jobs.core.incidents.columns import SECOND, Ints, to_micros
+from aiops_jobs.core.columns import SECOND, Ints, to_micros
 from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.members import Members, node_of
 from aiops_jobs.core.incidents.signals import Signals

@@ -13,11 +13,11 @@ import numpy as np
 import pyarrow as pa
 
 from aiops_jobs.contracts.columns import SEVERITIES
-from aiops_jobs.core.incidents.alerts import to_alerts
+from aiops_jobs.core.alerts.episodes import to_alerts
+from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
-from aiops_jobs.core.incidents.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members

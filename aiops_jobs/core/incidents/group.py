@@ -14,8 +14,8 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.sparse import csgraph
 
+from aiops_jobs.core.columns import SECOND, Ints, micros_of, texts_of
 from aiops_jobs.core.incidents.apart import keep_apart
-from aiops_jobs.core.incidents.columns import SECOND, Ints, micros_of, texts_of
 from aiops_jobs.core.incidents.links import Linker, Links, no_links
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions

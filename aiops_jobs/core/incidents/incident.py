@@ -10,9 +10,9 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS, PRIORITY_FACTORS, ROOT_CAUSES
+from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
-from aiops_jobs.core.incidents.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.priority import Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
 from aiops_jobs.core.policies import Policies

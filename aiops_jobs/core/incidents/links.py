@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_jobs.core.incidents.columns import SECOND, Bools, Ints
+from aiops_jobs.core.columns import SECOND, Bools, Ints
 from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.topology import Topology, TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy

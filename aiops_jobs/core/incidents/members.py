@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
+from aiops_jobs.core.columns import Bools, Floats, Ints, floats_of, micros_of, plain, texts_of
 from aiops_jobs.core.features.roles import SYMPTOM_ROLES, roles_of
-from aiops_jobs.core.incidents.columns import Bools, Floats, Ints, floats_of, micros_of, plain, texts_of
 from aiops_jobs.core.policies import OTHER, MetricRole, Policies
 
 ALERT = "alert"

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from aiops_jobs.contracts.results import INCIDENT_ALERTS
-from aiops_jobs.core.incidents.columns import SECOND, rows_from_records, to_instant
+from aiops_jobs.core.columns import SECOND, rows_from_records, to_instant
 from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.links import DEPENDS, SERVICE, SHARED, STAND_IN
 from aiops_jobs.core.incidents.words import duration

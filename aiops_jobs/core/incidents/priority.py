@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_jobs.contracts.columns import SEVERITIES
+from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.announcements import announced, covers
 from aiops_jobs.core.incidents.case import Case
-from aiops_jobs.core.incidents.columns import SECOND
 from aiops_jobs.core.incidents.words import duration, listed, quantity
 from aiops_jobs.core.policies import PriorityPolicy
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.case import Case, lead
-from aiops_jobs.core.incidents.columns import SECOND
 from aiops_jobs.core.incidents.words import capitalised, duration, moment, observed_words, plural
 
 

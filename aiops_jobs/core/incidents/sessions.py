@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_jobs.core.incidents.columns import SECOND, Bools, Ints
+from aiops_jobs.core.columns import SECOND, Bools, Ints
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.policies import CorrelationPolicy
 

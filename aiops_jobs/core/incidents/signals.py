@@ -15,7 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.core.incidents.columns import Floats, Ints, codes_of, floats_of, micros_of, plain
+from aiops_jobs.core.columns import Floats, Ints, codes_of, floats_of, micros_of, plain
 
 LOG_COLUMNS = ("observed_at", "service_name", "host_name", "severity_text", "body")
 SPAN_COLUMNS = (

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from aiops_jobs.core.incidents.columns import OPEN, Ints, micros_of, texts_of, to_instant
+from aiops_jobs.core.columns import OPEN, Ints, micros_of, texts_of, to_instant
 
 UNREACHABLE = 255
 ITEM_COLUMNS = (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.candidates import Candidate
 from aiops_jobs.core.incidents.case import Case
-from aiops_jobs.core.incidents.columns import SECOND
 from aiops_jobs.core.incidents.proofs import Proof
 from aiops_jobs.core.incidents.words import quantity, short
 

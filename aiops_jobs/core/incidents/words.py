@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from aiops_jobs.core.incidents.columns import SECOND, to_instant
+from aiops_jobs.core.columns import SECOND, to_instant
 
 SYMPTOM_WORDS = {"latency": "latency", "errors": "errors"}
 

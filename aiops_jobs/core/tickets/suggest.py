@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import TICKET_SUGGESTIONS
-from aiops_jobs.core.incidents.columns import rows_from_records
+from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.owners import Owners

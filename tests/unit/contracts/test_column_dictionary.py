@@ -7,6 +7,7 @@ import pytest
 
 from aiops_jobs.contracts import HANDED_ON, LAKE_TABLES, TABLES, WAREHOUSE_TABLES
 from aiops_jobs.contracts.constraints import Between, NotNull
+from aiops_jobs.contracts.knowledge import KNOWLEDGE_TABLES
 from aiops_jobs.contracts.operations import OPERATION_TABLES
 from aiops_jobs.contracts.results import LINEAGE, RESULT_TABLES
 from aiops_jobs.contracts.table import Kind
@@ -87,11 +88,11 @@ def test_every_table_says_what_one_row_is(table):
 
 
 def test_result_rows_end_in_their_lineage():
-    for table in RESULT_TABLES:
+    for table in (*RESULT_TABLES, *KNOWLEDGE_TABLES):
         assert table.columns[-len(LINEAGE) :] == LINEAGE
 
 
 def test_shelves_hold_each_table_once_and_only_results_are_handed_on():
     assert set(HANDED_ON) <= set(RESULT_TABLES)
     assert set(LAKE_TABLES) & set(WAREHOUSE_TABLES) == {table.name for table in HANDED_ON}
-    assert {t.name for t in (*RESULT_TABLES, *OPERATION_TABLES)} == set(WAREHOUSE_TABLES)
+    assert {t.name for t in (*RESULT_TABLES, *KNOWLEDGE_TABLES, *OPERATION_TABLES)} == set(WAREHOUSE_TABLES)

@@ -38,6 +38,12 @@ def create_tables(schema: str) -> None:
             op.create_index(f"ix_{name}_{'_'.join(names)}", name, names)
 
 
+def add_columns(table: str, columns: str) -> None:
+    """Add columns in this notation to a table; they must be nullable, for the rows that are there."""
+    for text in columns.split():
+        op.add_column(table, _column(text))
+
+
 def written(metadata: sa.MetaData) -> str:
     """Return the tables of ``metadata`` in this notation."""
     return "\n\n".join(_written_table(metadata.tables[name]) for name in sorted(metadata.tables))

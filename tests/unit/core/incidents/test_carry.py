@@ -3,7 +3,7 @@ from dataclasses import replace
 import pyarrow as pa
 from incident_world import POLICIES, anomaly, at, correlated, event, facts
 
-from aiops_jobs.core.incidents.alerts import to_alerts
+from aiops_jobs.core.alerts.episodes import to_alerts
 from aiops_jobs.core.incidents.carry import carry_on
 from aiops_jobs.core.incidents.members import to_members
 

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from incident_world import LONG_AGO, at, edge, edges, item, table
 
 from aiops_jobs.contracts.telemetry import CONFIGURATION_ITEMS, TOPOLOGY_EDGES
-from aiops_jobs.core.incidents.columns import to_micros
+from aiops_jobs.core.columns import to_micros
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 
 

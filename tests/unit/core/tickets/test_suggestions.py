@@ -17,7 +17,7 @@ from aiops_jobs.contracts.results import (
     TICKET_SUGGESTIONS,
 )
 from aiops_jobs.contracts.telemetry import CONFIGURATION_ITEMS
-from aiops_jobs.core.incidents.columns import rows_from_records
+from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.delivery import content_of

@@ -96,11 +96,18 @@ def names_without_lineage(table: Table) -> list[str]:
 
 
 def rows_from(table: Table, columns: Mapping[str, Any]) -> pa.Table:
-    """Return rows of a result table, lineage left out, from arrays or lists by column name."""
+    """Return rows of a result table, lineage left out, from arrays or lists by column name.
+
+    A nullable column that is not given is null.
+    """
     names = names_without_lineage(table)
+    count = next((len(values) for values in columns.values()), 0)
     arrays = []
     for name in names:
         kind = ARROW_TYPES[table.column(name).kind]
+        if name not in columns and not table.column(name).is_required:
+            arrays.append(pa.nulls(count, kind))
+            continue
         values = columns[name]
         array = values if isinstance(values, (pa.Array, pa.ChunkedArray)) else pa.array(values)
         if pa.types.is_dictionary(array.type):

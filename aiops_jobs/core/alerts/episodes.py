@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import ALERTS
-from aiops_jobs.core.incidents.columns import (
+from aiops_jobs.core.columns import (
     OPEN,
     SECOND,
     Bools,

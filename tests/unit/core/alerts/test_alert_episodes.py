@@ -9,8 +9,8 @@ from incident_world import POLICIES, T0, at, event, table
 
 from aiops_jobs.contracts.results import ALERTS
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
-from aiops_jobs.core.incidents.alerts import to_alerts
-from aiops_jobs.core.incidents.columns import names_without_lineage
+from aiops_jobs.core.alerts.episodes import to_alerts
+from aiops_jobs.core.columns import names_without_lineage
 
 LATER = at(60 * 24)
 

@@ -1,0 +1,69 @@
+"""How alerts and findings become incidents with priorities and causes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, MetricRole
+
+
+@dataclass(frozen=True, slots=True)
+class AlertPolicy:
+    """How notifications become alert episodes."""
+
+    resolve_timeout_s: float = 3600.0
+    """Silence after which a firing alert counts as over."""
+    flap_changes: int = 4
+    """Changes of state within `flap_window_s` that make an alert flapping."""
+    flap_window_s: float = 3600.0
+    hold_s: float = 900.0
+    """A warning that only one alert rule sees becomes an incident when it has been heard of for longer than this (for
+    longer than `flap_window_s`, if it flaps)."""
+    roles: tuple[MetricRole, ...] = DEFAULT_ALERT_ROLES
+    """What alert rules stand for, by their name in snake_case; the roles of metrics are tried first."""
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationPolicy:
+    """Which alerts and findings belong together."""
+
+    gap_s: float = 900.0
+    """Largest distance in time between starts of related members."""
+    max_duration_s: float = 86400.0
+    """No incident grows longer than this."""
+    overlap_s: float = 7200.0
+    """What begins so long after a dependency fell ill, and while it still is, may be its consequence."""
+    reopen_s: float = 3600.0
+    """The same trouble of the same resource, back within this time, continues its incident."""
+    max_hops: int = 2
+    """Largest distance in the topology; 2 lets one silent component lie between."""
+    shared_ratio: float = 0.75
+    """Share of a silent component's dependents, or of a redundancy group, that must suffer together to be linked."""
+    lookback_s: float = 86400.0
+    """How far before its window a run looks for the beginnings of incidents."""
+    change_lookback_s: float = 168 * 3600.0
+    """How far back a change may be a cause."""
+    min_members: int = 1
+    min_severity: str = "warning"
+    """A group in which nothing is as severe as this is no incident."""
+    abstain_below: float = 0.25
+    """Below this confidence no cause is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriorityPolicy:
+    """Impact by urgency, as ITIL has it."""
+
+    matrix: tuple[tuple[str, str, str], ...] = (
+        ("high", "high", "P1"),
+        ("high", "medium", "P2"),
+        ("high", "low", "P3"),
+        ("medium", "high", "P2"),
+        ("medium", "medium", "P3"),
+        ("medium", "low", "P4"),
+        ("low", "high", "P3"),
+        ("low", "medium", "P4"),
+        ("low", "low", "P5"),
+    )
+    high_impact_services: int = 3
+    """As many affected services make the impact high, whatever their criticality."""

@@ -1,0 +1,34 @@
+"""What is told to people: tickets and pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class TicketPolicy:
+    """Which conclusions may ask for a ticket."""
+
+    min_priority: str = "P3"
+    """Incidents less urgent stay in the warehouse."""
+    finding_kinds: tuple[str, ...] = ("capacity_risk", "failure_risk")
+    """Findings that get a ticket of their own."""
+    min_members_without_symptom: int = 3
+    """An incident without any symptom (latency, errors, alert) needs this many members to be told to people."""
+    max_per_run: int = 50
+    """More suggestions than this in one run are held back and told as one digest."""
+    language: str = "en"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportPolicy:
+    """How much of a window a page shows; the rest is counted and stays in the warehouse."""
+
+    max_incidents: int = 25
+    max_plots: int = 16
+    """Pictures of anomalies, the strongest first, those of incidents before the others."""
+    plot_before_s: float = 24 * 3600.0
+    """History shown before an anomaly, so that a reader sees what is normal."""
+    plot_after_s: float = 3 * 3600.0
+    max_forecasts: int = 8
+    max_risks: int = 25
