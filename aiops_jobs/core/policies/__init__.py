@@ -12,6 +12,7 @@ from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTH
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
+from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
 from aiops_jobs.identity import canonical_json, digest
 
@@ -20,6 +21,7 @@ __all__ = [
     "DEFAULT_ROLES",
     "OTHER",
     "AlertPolicy",
+    "Allowed",
     "AnomalyPolicy",
     "CapacityPolicy",
     "CorrelationPolicy",
@@ -28,7 +30,9 @@ __all__ = [
     "MetricRole",
     "Policies",
     "PriorityPolicy",
+    "RemediationPolicy",
     "ReportPolicy",
+    "RunbookPolicy",
     "TicketPolicy",
 ]
 
@@ -46,6 +50,8 @@ class Policies:
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
+    runbooks: RunbookPolicy = field(default_factory=RunbookPolicy)
+    remediation: RemediationPolicy = field(default_factory=RemediationPolicy)
     roles: tuple[MetricRole, ...] = DEFAULT_ROLES
 
     def as_dict(self) -> dict[str, object]:
