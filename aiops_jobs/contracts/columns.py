@@ -262,6 +262,9 @@ suppression_kind = _label("suppression_kind", "Which policy kept it from people.
 rule_id = _text("rule_id", "Rule within the policy, by its name.").required()
 suppressed_by = _text("suppressed_by", "Change or alert that suppresses it, where one does.")
 delay_s = _seconds("delay_s", "How much later people hear of it because of this.")
+notifications_avoided = _count(
+    "notifications_avoided", "Firing notifications nobody got because of it; each counts for one rule only."
+)
 later_incident_id = _text("later_incident_id", "Incident it became part of all the same.")
 is_harm = _flag("is_harm", "Whether an incident was kept from people or delayed by it.").required()
 

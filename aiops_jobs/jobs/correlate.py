@@ -6,7 +6,9 @@ from collections import Counter
 from datetime import UTC, datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -21,6 +23,8 @@ from aiops_jobs.contracts.results import (
 )
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.core.alerts.harm import rule_health
+from aiops_jobs.core.columns import plain
 from aiops_jobs.core.incidents.correlation import (
     CorrelationResult,
     Facts,
@@ -34,7 +38,7 @@ from aiops_jobs.core.incidents.correlation import (
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
-from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, still_going
+from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, past_notifications, still_going
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
@@ -67,6 +71,7 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
         run.publish(INCIDENTS, everything.incidents)
         _publish(run, result, suggested)
         run.details.update(_funnel(result, suggested))
+        run.details["suppression_rules"] = rule_health(result.alert_suppressions, policies)
     return report_of(run)
 
 
@@ -74,8 +79,10 @@ def _facts(run: Run) -> Facts:
     policies = run.context.policies
     reach = context_of(run.span, policies)
     lasting = Window(BEGINNING, run.span.end)
+    raw_alerts = notifications(run, reach)
     return Facts(
-        raw_alerts=notifications(run, reach),
+        raw_alerts=raw_alerts,
+        past_alerts=past_notifications(run, reach, raw_alerts),
         findings=run.read(FINDINGS, reach, sources=DETECTORS),
         anomalies=run.read(ANOMALIES, reach, sources=DETECTORS),
         changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
@@ -105,6 +112,7 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
     """Take personal data and secrets out of every text before it is stored."""
     return CorrelationResult(
         alerts=redact_columns(ALERTS, result.alerts),
+        alert_suppressions=redact_columns(ALERT_SUPPRESSIONS, result.alert_suppressions),
         incidents=redact_columns(INCIDENTS, result.incidents),
         incident_alerts=result.incident_alerts,
         priority_factors=result.priority_factors,
@@ -129,6 +137,7 @@ def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
 
 def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> None:
     run.publish(ALERTS, result.alerts)
+    run.publish(ALERT_SUPPRESSIONS, result.alert_suppressions)
     run.publish(INCIDENT_ALERTS, result.incident_alerts)
     run.publish(PRIORITY_FACTORS, result.priority_factors)
     run.publish(ROOT_CAUSES, result.root_causes)
@@ -147,6 +156,9 @@ def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, obje
     return {
         "events": events,
         "alerts": result.alerts.num_rows,
+        "alerts_suppressed": pc.sum(pc.equal(plain(result.alerts["alert_state"]), "suppressed")).as_py() or 0,
+        "notifications_avoided": pc.sum(result.alert_suppressions["notifications_avoided"]).as_py() or 0,
+        "suppression_harm": pc.sum(result.alert_suppressions["is_harm"]).as_py() or 0,
         "members": result.incident_alerts.num_rows,
         "incidents": result.incidents.num_rows,
         **{f"incidents_{name}": count for name, count in sorted(priorities.items())},

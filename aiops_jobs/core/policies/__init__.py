@@ -14,6 +14,7 @@ from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
 from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
+from aiops_jobs.core.policies.suppression import SuppressionPolicy
 from aiops_jobs.identity import canonical_json, digest
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "RemediationPolicy",
     "ReportPolicy",
     "RunbookPolicy",
+    "SuppressionPolicy",
     "TicketPolicy",
 ]
 
@@ -45,6 +47,7 @@ class Policies:
     capacity: CapacityPolicy = field(default_factory=CapacityPolicy)
     failure: FailurePolicy = field(default_factory=FailurePolicy)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
+    suppression: SuppressionPolicy = field(default_factory=SuppressionPolicy)
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
