@@ -23,7 +23,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from aiops_jobs.adapters.http import HTTPClient, Reply
-from aiops_jobs.adapters.sources.labels import LabelRules, alert_fingerprint, origin_of
+from aiops_jobs.adapters.sources.labels import ALERT_SEVERITIES, LabelRules, alert_fingerprint, origin_of
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
@@ -32,18 +32,6 @@ from aiops_jobs.ports import Batch, Check, Reject
 from aiops_jobs.window import Window
 
 ALERTS_PATH = "/api/v2/alerts"
-SEVERITIES = {
-    "critical": "critical",
-    "page": "critical",
-    "emergency": "critical",
-    "fatal": "critical",
-    "warning": "warning",
-    "info": "info",
-    "informational": "info",
-    "notice": "info",
-    "none": "info",
-}
-"""What common values of a ``severity`` label mean; any other is a warning."""
 SUMMARY_CHARACTERS = 500
 RAW_CHARACTERS = 4096
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -73,7 +61,8 @@ class Settings(BaseModel):
     severity_label: str = "severity"
     """Label that says how bad it is."""
     severities: dict[str, Literal["info", "warning", "critical"]] = Field(default_factory=dict)
-    """What its values mean, where they differ from the usual ones."""
+    """What its values mean, where they differ from the usual ones; a word nobody knows is a warning, and stays in the
+    labels."""
     external_labels: tuple[str, ...] = ()
     """Labels added by the Prometheus that sent the alert (``prometheus``, ``replica``): no part of the alert."""
     token: SecretStr | None = None
@@ -134,7 +123,7 @@ class AlertmanagerSource:
         labels = LabelRules(
             settings.service_labels, settings.host_labels, settings.entity_labels, settings.external_labels
         )
-        self._rules = AlertRules(labels, settings.severity_label, {**SEVERITIES, **settings.severities})
+        self._rules = AlertRules(labels, settings.severity_label, {**ALERT_SEVERITIES, **settings.severities})
         self._client = None
         if settings.url:
             self._client = HTTPClient(
@@ -261,6 +250,7 @@ def _row(alert: _Alert, rules: AlertRules, *, source: str) -> dict[str, Any]:
         "alert_fingerprint": alert_fingerprint(
             source=source,
             alert_name=alert_name,
+            entity_id=origin.entity_id,
             service_name=origin.service_name,
             host_name=origin.host_name,
             labels=origin.labels,
