@@ -45,7 +45,9 @@ def load_runbooks(folder: Path | None = None) -> tuple[Runbook, ...]:
 
 def _folder(folder: Path) -> dict[str, Runbook]:
     if not folder.is_dir():
-        raise ConfigurationError("runbooks", f"names `{folder}`, which is no folder", remedy="Name a folder of YAML files.")
+        raise ConfigurationError(
+            "runbooks", f"names `{folder}`, which is no folder", remedy="Name a folder of YAML files."
+        )
     found: dict[str, Runbook] = {}
     for path in sorted(folder.glob("*.yaml")):
         runbook = runbook_of(_read(path), place=str(path))
@@ -63,4 +65,6 @@ def _read(path: Path) -> Any:
             raise ConfigurationError("runbook", "is too large", remedy="A runbook is a page.", place=str(path))
         return yaml.load(path.read_text("utf-8"), Loader=_Loader)  # noqa: S506 - a SafeLoader
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError("runbook", f"is no YAML: {error}", remedy="Mend that line.", place=str(path)) from error
+        raise ConfigurationError(
+            "runbook", f"is no YAML: {error}", remedy="Mend that line.", place=str(path)
+        ) from error

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, RUNBOOK_RECOMMENDATIONS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -36,9 +36,17 @@ from aiops_jobs.core.incidents.correlation import (
     wanted_windows,
 )
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
+from aiops_jobs.core.runbooks.recommend import recommend
 from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
-from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, past_notifications, still_going
+from aiops_jobs.jobs.earlier import (
+    earlier_calls,
+    earlier_members,
+    known_runbooks,
+    notifications,
+    past_notifications,
+    still_going,
+)
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
@@ -61,13 +69,16 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
     policies = context.policies
     reach = context_of(window, policies)
     with open_run(context, JOB, window, as_of, lookback=window.start - reach.start) as run:
+        facts = _facts(run)
         prepared = prepare(
-            _facts(run), policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
+            facts, policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
         )
         context.progress(f"{JOB}: {len(prepared.groups)} groups of alerts and findings")
         result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies))
         everything = still_going(run, result)
-        suggested = _suggest(run, everything)
+        fitting = _recommend(run, facts, result)
+        suggested = _suggest(run, everything, known_runbooks(run, everything, fitting))
+        run.publish(RUNBOOK_RECOMMENDATIONS, fitting)
         run.publish(INCIDENTS, everything.incidents)
         _publish(run, result, suggested)
         run.details.update(_funnel(result, suggested))
@@ -121,7 +132,19 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
     )
 
 
-def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
+def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
+    rows = recommend(
+        result,
+        facts.findings,
+        facts.anomalies,
+        facts.changes,
+        runbooks=run.context.runbooks,
+        policies=run.context.policies,
+    )
+    return redact_columns(RUNBOOK_RECOMMENDATIONS, rows)
+
+
+def _suggest(run: Run, result: CorrelationResult, runbooks: dict[str, str]) -> Suggestions:
     """Return what is due about incidents and the risks known now."""
     risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
@@ -132,6 +155,7 @@ def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
         known=earlier_calls(run, result, risks),
+        runbooks=runbooks,
     )
 
 

@@ -169,7 +169,9 @@ def runbook_of(data: Any, *, place: str) -> Runbook:
 
 
 def _problems(runbook: Runbook) -> list[str]:
-    found = [] if re.fullmatch(r"[a-z][a-z0-9-]{2,60}", runbook.id) else ["needs an id of lower-case words with hyphens"]
+    found = (
+        [] if re.fullmatch(r"[a-z][a-z0-9-]{2,60}", runbook.id) else ["needs an id of lower-case words with hyphens"]
+    )
     for name in ("dry_run", "steps", "verification", "symptoms"):
         if not getattr(runbook, name):
             found.append(f"has no {name}")
@@ -222,7 +224,9 @@ def _pattern_problems(runbook: Runbook) -> list[str]:
 
 
 def _wrong(place: str, setting: str, problem: str) -> ConfigurationError:
-    return ConfigurationError(setting, problem, remedy="Mend the file; docs/how-to/remediate.md shows one.", place=place)
+    return ConfigurationError(
+        setting, problem, remedy="Mend the file; docs/how-to/remediate.md shows one.", place=place
+    )
 
 
 def by_id(runbooks: tuple[Runbook, ...]) -> Mapping[str, Runbook]:

@@ -37,11 +37,13 @@ WRITTEN_OUT = {
     "repl": "replication",
 }
 """Short forms of the field, written out in questions and documents alike."""
-COMMON = frozenset(
-    "a an and are as at be because been but by can could do does for from had has have how i if in into is it its just "
-    "me my no not of on one only or our out so some than that the their them then there they this to too up was we were "
-    "what when which while who why will with you your".split()
-)
+_LITTLE_WORDS = """
+a an and are as at be because been but by can could do does for from had has have how i if in into is it its just me my
+no not of on one only or our out so some than that the their them then there they this to too up was we were what when
+which while who why will with you your
+"""
+COMMON = frozenset(_LITTLE_WORDS.split())
+"""Words that tell nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,7 @@ class Library:
         texts = [" ".join(words) for words in self._words]
         common: dict[str, Any] = {"sublinear_tf": True, "norm": "l2"}
         self._models = [
-            TfidfVectorizer(analyzer="word", token_pattern=r"\S+", ngram_range=(1, 2), **common),
+            TfidfVectorizer(analyzer="word", token_pattern=r"\S+", ngram_range=(1, 2), **common),  # noqa: S106
             TfidfVectorizer(analyzer="char_wb", ngram_range=(2, 4), **common),
         ]
         self._matrices = [model.fit_transform(texts) for model in self._models] if any(texts) else []
@@ -128,7 +130,7 @@ class Library:
         ]
 
     def _matched(self, place: int, asked: Sequence[str]) -> tuple[str, ...]:
-        """Return the words of the question that the document holds, whole or as the begin of a longer or shorter one."""
+        """Return the words of the question that the document holds, whole or as the begin of another."""
         held = set(self._words[place])
         return tuple(dict.fromkeys(word for word in asked if word in held or _kin(word, held)))
 

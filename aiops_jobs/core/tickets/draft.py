@@ -45,6 +45,8 @@ class IncidentFacts:
     causes: Sequence[Mapping[str, Any]] = ()
     evidence: Sequence[Mapping[str, Any]] = ()
     factors: Sequence[Mapping[str, Any]] = ()
+    runbook: str | None = None
+    """The runbook that fits best, with its reason."""
 
 
 def incident_text(facts: IncidentFacts) -> DraftText:
@@ -60,6 +62,7 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
+        f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
         _footer(row["incident_id"]),
     ]
     return _draft(row["title"], parts)

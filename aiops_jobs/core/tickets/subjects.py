@@ -57,7 +57,9 @@ def risk_key(finding: Mapping[str, Any]) -> str:
     )
 
 
-def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies) -> list[Subject]:
+def incident_subjects(
+    result: CorrelationResult, owners: Owners, policies: Policies, runbooks: Mapping[str, str] | None = None
+) -> list[Subject]:
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
@@ -65,7 +67,9 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     found = []
     for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
         key = row["incident_id"]
-        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()))
+        facts = IncidentFacts(
+            row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()), (runbooks or {}).get(key)
+        )
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
