@@ -19,14 +19,16 @@ from aiops_jobs.core.alerts.harm import with_harm
 from aiops_jobs.core.alerts.suppress import Surroundings, suppress
 from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
+from aiops_jobs.core.incidents.attributes import Attributes
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
-from aiops_jobs.core.incidents.group import Group, Grouping, group_members
+from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.hearing import as_heard
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members
 from aiops_jobs.core.incidents.membership import to_incident_alerts
 from aiops_jobs.core.incidents.signals import Signals
+from aiops_jobs.core.incidents.staged import group_in_stages
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
@@ -114,7 +116,8 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     members = as_heard(members, kept)
     members = members.taken(np.flatnonzero(members.start < to_micros(span.end)))
     history = _history(facts, members)
-    grouping = group_members(members, history, policy=policies.correlation, known=known)
+    attributes = Attributes(members, kept.alerts, facts.findings)
+    grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
     told = _touched(kept.alerts, span)
     quiet = kept.rows.filter(pc.is_in(kept.rows["alert_id"], told["alert_id"].combine_chunks()))
     return Prepared(told, quiet, grouping, to_changes(facts.changes), span)

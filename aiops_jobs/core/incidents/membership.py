@@ -16,6 +16,8 @@ from aiops_jobs.core.incidents.words import duration
 
 UNGROUPABLE = "It names neither an entity nor a service nor a host, so it is never grouped with others."
 ANCHOR = "It began first."
+TOPOLOGY = "topology"
+"""What stands where no rule of the policy, but nearness in the topology made a member belong."""
 
 
 def to_incident_alerts(grouping: Grouping, groups: Sequence[Group], *, policy_version: str) -> pa.Table:
@@ -35,8 +37,11 @@ def _rows(grouping: Grouping, group: Group) -> list[dict[str, Any]]:
     rows = []
     for member in group.members:
         session = int(sessions.of_member[member])
-        if session < 0:
-            reason, hops, gap = UNGROUPABLE, None, None
+        rule, alike = (grouping.ruled.name(member), grouping.ruled.alike(member)) if grouping.ruled else (None, None)
+        if rule is not None:
+            reason, hops, gap = _by_rule(grouping, member)
+        elif session < 0:
+            reason, hops, gap = _alone(grouping, group, member)
         elif member == anchor:
             reason, hops, gap = ANCHOR, 0, 0
         elif session == int(sessions.of_member[anchor]) or member != int(sessions.first_member[session]):
@@ -54,9 +59,28 @@ def _rows(grouping: Grouping, group: Group) -> list[dict[str, Any]]:
                 "reason": reason,
                 "hops": hops,
                 "gap_s": None if gap is None else gap / SECOND,
+                "correlation_rule": rule or (TOPOLOGY if session >= 0 and member != anchor else None),
+                "similarity_ratio": alike,
             }
         )
     return rows
+
+
+def _by_rule(grouping: Grouping, member: int) -> tuple[str, int | None, int | None]:
+    """Return what a rule says in words, and the distance in time to the member it was grouped with."""
+    ruled, start = grouping.ruled, grouping.members.start
+    if ruled is None:
+        raise ValueError("no rule")
+    gap = int(start[member] - start[int(ruled.partner[member])])
+    when = f"{duration(gap)} {'after' if gap >= 0 else 'before'} `{grouping.members.name[int(ruled.partner[member])]}`"
+    return f"{ruled.sentence(member)}, and began {when}.", None, abs(gap)
+
+
+def _alone(grouping: Grouping, group: Group, member: int) -> tuple[str, int | None, int | None]:
+    ruled = grouping.ruled
+    if ruled is not None and ruled.lacking[member] >= 0:
+        return ruled.excuse(member), None, None
+    return (ANCHOR, 0, 0) if len(group.members) > 1 else (UNGROUPABLE, None, None)
 
 
 def _closest(group: Group) -> dict[int, int]:

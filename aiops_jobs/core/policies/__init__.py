@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
 from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
@@ -26,9 +27,11 @@ __all__ = [
     "AnomalyPolicy",
     "CapacityPolicy",
     "CorrelationPolicy",
+    "CorrelationRule",
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
+    "PatternPolicy",
     "Policies",
     "PriorityPolicy",
     "RemediationPolicy",
@@ -49,6 +52,7 @@ class Policies:
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     suppression: SuppressionPolicy = field(default_factory=SuppressionPolicy)
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
+    patterns: PatternPolicy = field(default_factory=PatternPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
