@@ -3,60 +3,82 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from aiops_jobs.contracts.results import INCIDENT_ALERTS
-from aiops_jobs.core.columns import SECOND, rows_from_records, to_instant
+from aiops_jobs.core.columns import SECOND, Ints, instants, rows_from, worded
 from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.links import DEPENDS, SERVICE, SHARED, STAND_IN
+from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.words import duration
 
 UNGROUPABLE = "It names neither an entity nor a service nor a host, so it is never grouped with others."
 ANCHOR = "It began first."
 
 
+Told = tuple[str, int | None, int | None]
+"""Reason, hops and gap (microseconds)."""
+
+
 def to_incident_alerts(grouping: Grouping, groups: Sequence[Group], *, policy_version: str) -> pa.Table:
     """Return ``incident_alerts`` (without lineage) of some groups, sorted by incident and member."""
-    records = [row for group in groups for row in _rows(grouping, group)]
-    for row in records:
-        row["policy_version"] = policy_version
-    records.sort(key=lambda row: (row["incident_id"], row["member_id"]))
-    return rows_from_records(INCIDENT_ALERTS, records)
-
-
-def _rows(grouping: Grouping, group: Group) -> list[dict[str, Any]]:
     members, sessions = grouping.members, grouping.sessions
-    anchor = group.anchor
-    best = _closest(group)
-    related = {session: _relation(grouping, group, session, best.get(session)) for session in group.sessions}
-    rows = []
-    for member in group.members:
-        session = int(sessions.of_member[member])
-        if session < 0:
-            reason, hops, gap = UNGROUPABLE, None, None
-        elif member == anchor:
-            reason, hops, gap = ANCHOR, 0, 0
-        elif session == int(sessions.of_member[anchor]) or member != int(sessions.first_member[session]):
-            gap = int(members.start[member] - members.start[sessions.first_member[session]])
-            reason, hops = f"At `{sessions.name(session)}`, {duration(gap)} after the first sign there.", 0
-        else:
-            reason, hops, gap = related[session]
-        rows.append(
-            {
-                "incident_id": group.incident_id,
-                "member_id": members.ids[member],
-                "member_kind": "alert" if members.is_alert[member] else "finding",
-                "started_at": to_instant(int(members.start[member])),
-                "role": "primary" if member == anchor else "member",
-                "reason": reason,
-                "hops": hops,
-                "gap_s": None if gap is None else gap / SECOND,
-            }
-        )
-    return rows
+    sizes = [len(group.members) for group in groups]
+    own = np.fromiter((m for group in groups for m in group.members), np.int64, sum(sizes))
+    anchor = np.repeat(np.array([group.anchor for group in groups], np.int64), sizes)
+    session = sessions.of_member[own]
+    first = sessions.first_member[session] if len(sessions) else own
+    with_anchor = session == sessions.of_member[anchor]
+    follows = (session >= 0) & (own != anchor) & (with_anchor | (own != first))
+    gap = np.where(follows, members.start[own] - members.start[first], 0)
+    reasons = np.full(len(own), ANCHOR, dtype=object)
+    reasons[follows] = _following(sessions, session[follows], gap[follows])
+    hops, no_hops = np.zeros(len(own), np.int64), np.zeros(len(own), bool)
+    no_gap = session < 0
+    reasons[no_gap] = UNGROUPABLE
+    no_hops[no_gap] = True
+    rest = np.flatnonzero(~follows & ~no_gap & (own != anchor))
+    related = _related(grouping, groups, np.repeat(np.arange(len(groups)), sizes)[rest], session[rest])
+    for place, (reason, distance, later) in zip(rest.tolist(), related, strict=True):
+        reasons[place] = reason
+        hops[place], no_hops[place] = distance or 0, distance is None
+        gap[place], no_gap[place] = later or 0, later is None
+    table = rows_from(
+        INCIDENT_ALERTS,
+        {
+            "incident_id": pa.array([group.incident_id for group in groups], pa.string()).take(
+                pa.array(np.repeat(np.arange(len(groups)), sizes))
+            ),
+            "member_id": pa.array([members.ids[m] for m in own.tolist()], pa.string()),
+            "member_kind": worded(members.is_alert[own], "alert", "finding"),
+            "started_at": instants(members.start[own]),
+            "role": worded(own == anchor, "primary", "member"),
+            "reason": pa.array(reasons, pa.string()),
+            "hops": pa.array(hops, mask=no_hops),
+            "gap_s": pa.array(gap / SECOND, mask=no_gap),
+            "policy_version": pa.repeat(policy_version, len(own)),
+        },
+    )
+    return table.sort_by([("incident_id", "ascending"), ("member_id", "ascending")])
+
+
+def _following(sessions: Sessions, session: Ints, gap: Ints) -> list[str]:
+    """Return the reasons of members that only continue their session."""
+    places = zip(sessions.node[session].tolist(), gap.tolist(), strict=True)
+    return [f"At `{sessions.names[node]}`, {duration(later)} after the first sign there." for node, later in places]
+
+
+def _related(grouping: Grouping, groups: Sequence[Group], group: Ints, session: Ints) -> list[Told]:
+    """Return why sessions belong to their incidents."""
+    best: dict[int, dict[int, int]] = {}
+    told = []
+    for number, own in zip(group.tolist(), session.tolist(), strict=True):
+        if number not in best:
+            best[number] = _closest(groups[number])
+        told.append(_relation(grouping, groups[number], own, best[number].get(own)))
+    return told
 
 
 def _closest(group: Group) -> dict[int, int]:
