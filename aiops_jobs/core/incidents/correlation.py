@@ -198,8 +198,8 @@ def _lasts(case: Case, episodes: list[int], policies: Policies) -> bool:
 
 
 def _history(facts: Facts, members: Members) -> TopologyHistory:
-    names = tuple(sorted({node for node in members.nodes if node}))
-    implied = implied_edges(members.entity, members.service, members.host)
+    names = tuple(sorted({node for node in members.nodes.values if node}))
+    implied = implied_edges(*zip(*members.places.values, strict=True)) if len(members) else ()
     return TopologyHistory(facts.items, facts.edges, implied, names)
 
 
