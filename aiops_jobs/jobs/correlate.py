@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pyarrow as pa
 
+from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -35,6 +36,8 @@ from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
 from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, still_going
+from aiops_jobs.jobs.evaluate_causes import calibration_known_to
+from aiops_jobs.jobs.remembering import remembered, with_earlier
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
@@ -61,9 +64,12 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
             _facts(run), policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
         )
         context.progress(f"{JOB}: {len(prepared.groups)} groups of alerts and findings")
-        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies))
+        sure = calibration_known_to(run)
+        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies, calibration=sure))
         everything = still_going(run, result)
-        suggested = _suggest(run, everything)
+        similar = remembered(run, result)
+        run.publish(SIMILAR_INCIDENTS, similar)
+        suggested = _suggest(run, everything, with_earlier(run, similar, everything))
         run.publish(INCIDENTS, everything.incidents)
         _publish(run, result, suggested)
         run.details.update(_funnel(result, suggested))
@@ -113,7 +119,7 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
     )
 
 
-def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
+def _suggest(run: Run, result: CorrelationResult, similar: pa.Table) -> Suggestions:
     """Return what is due about incidents and the risks known now."""
     risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
@@ -124,6 +130,7 @@ def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
         known=earlier_calls(run, result, risks),
+        similar=similar,
     )
 
 

@@ -12,6 +12,7 @@ from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTH
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
+from aiops_jobs.core.policies.knowledge import OutcomePolicy, SimilarityPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
 from aiops_jobs.identity import canonical_json, digest
 
@@ -26,9 +27,11 @@ __all__ = [
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
+    "OutcomePolicy",
     "Policies",
     "PriorityPolicy",
     "ReportPolicy",
+    "SimilarityPolicy",
     "TicketPolicy",
 ]
 
@@ -43,6 +46,8 @@ class Policies:
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
+    similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
+    outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from aiops_jobs.contracts.columns import PRIORITIES
+from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
 from aiops_jobs.contracts.results import EVIDENCE, FINDINGS, INCIDENTS, ROOT_CAUSES
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
@@ -57,15 +58,18 @@ def risk_key(finding: Mapping[str, Any]) -> str:
     )
 
 
-def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies) -> list[Subject]:
+def incident_subjects(
+    result: CorrelationResult, owners: Owners, policies: Policies, similar: pa.Table | None = None
+) -> list[Subject]:
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
     factors = _by_incident(result.priority_factors)
+    alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, similar)) if similar is not None else {}
     found = []
     for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
         key = row["incident_id"]
-        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()))
+        facts = IncidentFacts(row, *(rows.get(key, ()) for rows in (causes, evidence, factors, alike)))
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
