@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, RUNBOOK_RECOMMENDATIONS
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, RUNBOOK_RECOMMENDATIONS, SIMILAR_INCIDENTS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -38,6 +38,7 @@ from aiops_jobs.core.incidents.correlation import (
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.runbooks.recommend import recommend
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.subjects import Around
 from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
 from aiops_jobs.jobs.earlier import (
     earlier_calls,
@@ -47,6 +48,8 @@ from aiops_jobs.jobs.earlier import (
     past_notifications,
     still_going,
 )
+from aiops_jobs.jobs.evaluate_causes import calibration_known_to
+from aiops_jobs.jobs.remembering import remembered, with_earlier
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
@@ -74,11 +77,14 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
             facts, policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
         )
         context.progress(f"{JOB}: {len(prepared.groups)} groups of alerts and findings")
-        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies))
+        sure = calibration_known_to(run)
+        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies, calibration=sure))
         everything = still_going(run, result)
-        fitting = _recommend(run, facts, result)
-        suggested = _suggest(run, everything, known_runbooks(run, everything, fitting))
+        fitting, similar = _recommend(run, facts, result), remembered(run, result)
+        around = Around(known_runbooks(run, everything, fitting), with_earlier(run, similar, everything))
+        suggested = _suggest(run, everything, around)
         run.publish(RUNBOOK_RECOMMENDATIONS, fitting)
+        run.publish(SIMILAR_INCIDENTS, similar)
         run.publish(INCIDENTS, everything.incidents)
         _publish(run, result, suggested)
         run.details.update(_funnel(result, suggested))
@@ -144,7 +150,7 @@ def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
     return redact_columns(RUNBOOK_RECOMMENDATIONS, rows)
 
 
-def _suggest(run: Run, result: CorrelationResult, runbooks: dict[str, str]) -> Suggestions:
+def _suggest(run: Run, result: CorrelationResult, around: Around) -> Suggestions:
     """Return what is due about incidents and the risks known now."""
     risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
@@ -155,7 +161,7 @@ def _suggest(run: Run, result: CorrelationResult, runbooks: dict[str, str]) -> S
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
         known=earlier_calls(run, result, risks),
-        runbooks=runbooks,
+        around=around,
     )
 
 

@@ -20,6 +20,7 @@ from aiops_jobs.core.alerts.suppress import Surroundings, suppress
 from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
 from aiops_jobs.core.incidents.attributes import Attributes
+from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
 from aiops_jobs.core.incidents.group import Group, Grouping
@@ -93,9 +94,9 @@ class Prepared:
         begins = self.grouping.members.start
         return [g for g in self.grouping.groups if any(start <= begins[m] < end for m in g.members)]
 
-    def cases(self, signals: Signals, policies: Policies) -> list[Case]:
+    def cases(self, signals: Signals, policies: Policies, calibration: CauseCalibration = IDENTITY) -> list[Case]:
         """Return the incidents worth telling, as the search for causes sees them."""
-        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end))
+        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end), calibration)
         cases = [Case(world, group) for group in self.groups]
         return [case for case in cases if is_incident(case, policies)]
 
@@ -130,9 +131,11 @@ def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
     return [Window(to_instant(start), to_instant(end)) for start, end in windows]
 
 
-def conclude(prepared: Prepared, signals: Signals, *, policies: Policies) -> CorrelationResult:
+def conclude(
+    prepared: Prepared, signals: Signals, *, policies: Policies, calibration: CauseCalibration = IDENTITY
+) -> CorrelationResult:
     """Judge the incidents found: priority, causes, evidence."""
-    cases = prepared.cases(signals, policies)
+    cases = prepared.cases(signals, policies, calibration)
     rows = to_incident_rows(cases, policies=policies)
     version = policies.version("correlation")
     belongs = to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version)

@@ -108,6 +108,7 @@ def _causes(case: Case, verdict: Verdict, version: str) -> list[dict[str, Any]]:
         "started_at": to_instant(case.began),
         "method": METHOD,
         "policy_version": version,
+        "calibration_version": case.world.calibration.version,
     }
     first = 1 if verdict.is_known else 2
     rows = [
@@ -125,6 +126,7 @@ def _suspect(ranked: Ranked) -> Mapping[str, Any]:
         "change_id": candidate.change_id,
         "score": ranked.score,
         "confidence_ratio": ranked.confidence,
+        "raw_confidence_ratio": ranked.share,
         "cause_status": "suspect",
         "statement": candidate.statement,
     }

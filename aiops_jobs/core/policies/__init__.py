@@ -13,6 +13,7 @@ from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy,
 from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
+from aiops_jobs.core.policies.knowledge import OutcomePolicy, SimilarityPolicy
 from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
 from aiops_jobs.core.policies.suppression import SuppressionPolicy
@@ -31,12 +32,14 @@ __all__ = [
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
+    "OutcomePolicy",
     "PatternPolicy",
     "Policies",
     "PriorityPolicy",
     "RemediationPolicy",
     "ReportPolicy",
     "RunbookPolicy",
+    "SimilarityPolicy",
     "SuppressionPolicy",
     "TicketPolicy",
 ]
@@ -54,6 +57,8 @@ class Policies:
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     patterns: PatternPolicy = field(default_factory=PatternPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
+    similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
+    outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
