@@ -136,7 +136,8 @@ def _named(rule: MaintenanceWindow, alerts: pa.Table, hosting: Hosting) -> set[s
     """Return the nodes that fit every list of a rule that is given."""
     known = {node for pair in hosting.pairs for node in pair[:2]}
     columns = [nodes_of(alerts).to_pylist(), texts_of(alerts["service_name"]), texts_of(alerts["host_name"])]
-    triples = {*zip(*columns, strict=True), *((node, *_names_in(node)) for node in known)}
+    told = {(node, *_names_in(node, service, host)) for node, service, host in zip(*columns, strict=True)}
+    triples = told | {(node, *_names_in(node, None, None)) for node in known}
     lists = (rule.entities, rule.services, rule.hosts)
     fitting = {
         triple
@@ -146,9 +147,10 @@ def _named(rule: MaintenanceWindow, alerts: pa.Table, hosting: Hosting) -> set[s
     return {node for node, _, _ in fitting if node}
 
 
-def _names_in(node: str) -> tuple[str | None, str | None]:
-    kind, _, name = node.partition("/")
-    return (name if kind == "service" else None), (name if kind == "host" else None)
+def _names_in(node: str | None, service: str | None, host: str | None) -> tuple[str | None, str | None]:
+    """Return service and host as a row names them, else as its node does."""
+    kind, _, name = (node or "").partition("/")
+    return service or (name if kind == "service" else None), host or (name if kind == "host" else None)
 
 
 def _fits(text: str | None, patterns: tuple[str, ...]) -> bool:
