@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.delivery import DeliveryPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
@@ -23,6 +24,7 @@ __all__ = [
     "AnomalyPolicy",
     "CapacityPolicy",
     "CorrelationPolicy",
+    "DeliveryPolicy",
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
@@ -44,6 +46,7 @@ class Policies:
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
     roles: tuple[MetricRole, ...] = DEFAULT_ROLES
