@@ -11,7 +11,7 @@ from aiops_jobs.contracts.table import Column, Kind
 SEVERITIES = ("info", "warning", "critical")
 PRIORITIES = ("P1", "P2", "P3", "P4", "P5")
 LEVELS = ("high", "medium", "low")
-FINDING_KINDS = ("anomaly", "capacity_risk", "failure_risk", "data_quality")
+FINDING_KINDS = ("anomaly", "capacity_risk", "failure_risk", "data_quality", "delivery")
 DQ_STATES = ("ok", "partial", "stale", "no_data", "insufficient_data")
 CAUSE_KINDS = ("change", "capacity", "dependency", "traffic", "config", "infra", "unknown")
 EVIDENCE_KINDS = ("metric", "log", "trace", "change", "topology", "alert", "ticket")
@@ -321,6 +321,24 @@ attempt_count = _count("attempt_count", "Tries so far.").required()
 next_attempt_at = _instant("next_attempt_at", "Not before.")
 lease_until = _instant("lease_until", "A dispatcher holds it until then.")
 lease_token = Column("lease_token", Kind.INTEGER, "Fencing token of the holder.")
+target_key = _text("target_key", "Key under which this call meant to create a ticket; null before it was about to.")
+told_until = _instant("told_until", "End of the window the call speaks about; null where its age does not matter.")
+enqueued_at = _instant("enqueued_at", "When the call was decided, by the clock on the wall.")
+settled_at = _instant("settled_at", "When it last came to an outcome, by the clock on the wall.")
+sink_state = _label(
+    "sink_state",
+    "Whether calls go out: as they come, none for now, or none until it knows us again.",
+    "closed",
+    "open",
+    "paused",
+).required()
+failure_count = _count("failure_count", "Failures in a row.").required()
+refusal_count = _count("refusal_count", "Refused calls in a row.").required()
+retry_tokens = _number("retry_tokens", "Tries beyond the first that are left.", Between(0), unit="1").required()
+retry_at = _instant("retry_at", "Nothing is called before.")
+switch_name = _text("switch_name", "What is switched.").required()
+is_stopped = _flag("is_stopped", "Whether it stands still.").required()
+changed_by = _text("changed_by", "Who switched.")
 remote_key = _text("remote_key", "Identifier in the other system.")
 remote_url = _text("remote_url", "Where a person can look at it.")
 last_error = _text("last_error", "What the other system said last.")

@@ -175,7 +175,10 @@ def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> Non
     span = Window(run.span.start, run.span.end + INSTANT)
     run.publish(TICKET_SUGGESTIONS, redact_columns(TICKET_SUGGESTIONS, suggested.suggestions), span=span)
     run_ids = pa.array([run.record.run_id] * suggested.outbox.num_rows, pa.string())
-    run.outbox = TICKET_OUTBOX.conform(suggested.outbox.append_column("run_id", run_ids))
+    calls = suggested.outbox.append_column("run_id", run_ids)
+    until = pa.array([run.window.end] * calls.num_rows, TICKET_OUTBOX.to_arrow().field("told_until").type)
+    calls = calls.set_column(calls.schema.get_field_index("told_until"), "told_until", until)
+    run.outbox = TICKET_OUTBOX.conform(calls)
 
 
 def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, object]:
