@@ -56,6 +56,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         config_hash=policies.config_hash,
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
         estate=settings.estate,
+        report_url=settings.report_url,
         progress=progress or (lambda _: None),
     )
 

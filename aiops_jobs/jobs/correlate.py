@@ -124,6 +124,7 @@ def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
         known=earlier_calls(run, result, risks),
+        report_url=run.context.report_url,
     )
 
 

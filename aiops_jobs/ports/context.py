@@ -67,5 +67,7 @@ class Context:
     """Digest of each source's settings, secrets excluded."""
     estate: str = "estate"
     """What people call what is watched."""
+    report_url: str | None = None
+    """Where finished pages are served, if they are."""
     progress: Callable[[str], None] = lambda _: None
     """Told, in words, what a long job is doing."""

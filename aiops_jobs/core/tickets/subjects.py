@@ -57,15 +57,22 @@ def risk_key(finding: Mapping[str, Any]) -> str:
     )
 
 
-def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies) -> list[Subject]:
-    """Return every incident as a subject; those not worth a ticket with the reason against it."""
+def incident_subjects(
+    result: CorrelationResult, owners: Owners, policies: Policies, *, report_url: str | None = None
+) -> list[Subject]:
+    """Return every incident as a subject; those not worth a ticket with the reason against it.
+
+    With ``report_url`` the text leads to the page of the incident.
+    """
+    pages = None if report_url is None else report_url.rstrip("/")
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
     factors = _by_incident(result.priority_factors)
     found = []
     for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
         key = row["incident_id"]
-        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()))
+        page_url = None if pages is None else f"{pages}/{key}.html"
+        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()), page_url)
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(

@@ -52,6 +52,7 @@ def to_suggestions(
     policies: Policies,
     endpoints: Mapping[str, str],
     known: Sequence[KnownCall] = (),
+    report_url: str | None = None,
 ) -> Suggestions:
     """Return what is suggested for every incident and risk to every sink, and the calls that are new.
 
@@ -62,9 +63,13 @@ def to_suggestions(
         policies: `TicketPolicy` is followed.
         endpoints: Name of each sink, and how far it may go.
         known: Calls that other runs have put into the outbox.
+        report_url: Where the pages of incidents are served, if they are.
     """
     owners = Owners(items)
-    subjects = [*incident_subjects(result, owners, policies), *risk_subjects(risks, owners, policies)]
+    subjects = [
+        *incident_subjects(result, owners, policies, report_url=report_url),
+        *risk_subjects(risks, owners, policies),
+    ]
     subjects.sort(key=lambda s: (s.priority, s.started_at, s.subject_id))
     rows: list[dict[str, Any]] = []
     for endpoint, mode in sorted(endpoints.items()):
