@@ -38,7 +38,7 @@ class Funnel:
     silent_incidents: int
     """Of these, incidents without any alert: only our findings saw them."""
     tickets: int
-    """Incidents that people were told of by a ticket, or are about to be."""
+    """Incidents about which a ticket was opened or was to be, whether its delivery has succeeded or not."""
     kept: tuple[Kept, ...]
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -13,6 +14,8 @@ from aiops_jobs.core.reports.words import count, name
 GRAVITY = ("info", "warning", "critical")
 MOST_LANES, MOST_BARS = 14, 12
 """Lanes that are drawn; bars of one kind in a lane that are drawn one by one."""
+LEAST_GAP = 0.01
+"""Where they are more, gaps below this share of the picture are drawn over."""
 SHORTEST = timedelta(minutes=10)
 BEFORE = timedelta(hours=1)
 """Changes so long before the begin are in the picture, or as long as the incident lasted."""
@@ -44,7 +47,9 @@ def build_timeline(
     first = min([began, *(c.started_at for c in shown)]) - length * 0.06
     last = over if row["ended_at"] is None else max([over, *(m.ended_at for m in members if m.ended_at)])
     lanes = _lanes(members, shown, quiet, row["cause_entity_id"])
-    drawn = lanes if len(lanes) <= MOST_LANES else [*lanes[: MOST_LANES - 1], _rest(lanes[MOST_LANES - 1 :])]
+    rest = lanes[MOST_LANES - 1 :] if len(lanes) > MOST_LANES else []
+    drawn = [*lanes[: len(lanes) - len(rest)], *([_rest(rest)] if rest else [])]
+    drawn = [replace(lane, bars=tuple(_legible(lane.bars, (last - first) * LEAST_GAP))) for lane in drawn]
     opened = [t.opened_at for t in tickets if t.opened_at is not None]
     symptoms = [m.started_at for m in members if m.is_symptom]
     others = [("first symptom", min(symptoms))] if symptoms else []
@@ -87,7 +92,7 @@ def _lanes(
     return [
         Lane(
             label=name(entity),
-            bars=tuple(_legible(bars.get(entity, ()))),
+            bars=tuple(bars.get(entity, ())),
             marks=tuple(Mark(c.started_at, f"{c.change_type} {c.change_id}: {c.title}") for c in marks.get(entity, ())),
             is_cause=entity == cause,
             stretches=tuple(
@@ -100,22 +105,22 @@ def _lanes(
     ]
 
 
-def _legible(bars: Iterable[Bar]) -> list[Bar]:
-    """Return the bars of a lane; more than `MOST_BARS` of a kind become one bar for each stretch without a gap."""
+def _legible(bars: Iterable[Bar], gap: timedelta) -> list[Bar]:
+    """Return the bars of a lane; more than `MOST_BARS` of a kind become one for each stretch without a longer gap."""
     kinds: dict[str, list[Bar]] = {}
     for bar in bars:
         kinds.setdefault(bar.kind, []).append(bar)
     told: list[Bar] = []
     for _, own in sorted(kinds.items()):
-        told += own if len(own) <= MOST_BARS else _merged(own)
+        told += own if len(own) <= MOST_BARS else _merged(own, gap)
     return told
 
 
-def _merged(bars: Sequence[Bar]) -> list[Bar]:
+def _merged(bars: Sequence[Bar], gap: timedelta) -> list[Bar]:
     runs: list[list[Bar]] = []
     reach: datetime | None = None
     for bar in sorted(bars, key=lambda b: (b.start, b.words)):
-        if runs and (reach is None or bar.start <= reach):
+        if runs and (reach is None or bar.start <= reach + gap):
             runs[-1].append(bar)
         else:
             runs.append([bar])
@@ -139,11 +144,8 @@ def _one(run: Sequence[Bar]) -> Bar:
 
 def _rest(lanes: Sequence[Lane]) -> Lane:
     """Return one lane for all that have no room of their own."""
-    bars: dict[str, list[Bar]] = {}
-    for bar in (bar for lane in lanes for bar in lane.bars):
-        bars.setdefault(bar.kind, []).append(bar)
     return Lane(
         label=count(len(lanes), "more item"),
-        bars=tuple(bar for _, own in sorted(bars.items()) for bar in _merged(own)),
+        bars=tuple(bar for lane in lanes for bar in lane.bars),
         marks=tuple(mark for lane in lanes for mark in lane.marks),
     )

@@ -105,7 +105,7 @@ ENGLISH: Mapping[str, str] = {
     "funnel.alerts": "alerts",
     "funnel.grouped": "in incidents",
     "funnel.incidents": "incidents",
-    "funnel.tickets": "told by ticket",
+    "funnel.tickets": "with a ticket",
     "funnel.none": "No monitoring system sent a notification in this window.",
     "funnel.avoided": "{share} fewer: {events} came in, {tickets} went out to people.",
     "funnel.silent": "{amount} rang no alert at all: only our findings saw it.",

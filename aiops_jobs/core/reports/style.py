@@ -24,7 +24,7 @@ BASE = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,Segoe UI,Roboto,Noto Sans,
-Noto Sans KR,Apple SD Gothic Neo,Malgun Gothic,sans-serif;font-variant-numeric:tabular-nums}
+Noto Sans KR,Apple SD Gothic Neo,Malgun Gothic,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 main,.top,footer{max-width:1120px;margin:0 auto;padding:0 20px}
 h1,h2,h3,h4,p,ul,ol,dl,dd,figure,table{margin:0;padding:0}
 h2{font-size:1.3rem;line-height:1.3;margin:38px 0 12px}
@@ -134,7 +134,7 @@ OWN_PAGE = """
 .listed .list-cause{margin:8px 0 0;padding-left:3.9em;max-width:96ch}.listed .list-affected{margin-top:8px;
 padding-left:3.9em}
 .incident h3{overflow-wrap:anywhere}.chip{overflow:hidden;text-overflow:ellipsis;max-width:100%}
-.measure{vertical-align:baseline;margin-left:6px}
+.measure,.bar-words{max-width:100%}.measure{vertical-align:baseline;margin-left:6px}
 .candidate .pair{margin-top:12px}.why-not{color:var(--soft);font-size:.9rem;margin-top:4px}
 .similar{list-style:none}.similar li{padding:12px 0;border-top:1px solid var(--line)}.similar li:first-child{
 border-top:0;padding-top:0}
@@ -170,7 +170,7 @@ TABLES = """
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--soft);font-size:.87rem;padding-bottom:6px}
-th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
+th,td{text-align:left;overflow-wrap:break-word;vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;white-space:nowrap;vertical-align:bottom}
 th[scope=row]{font-weight:600}
 td.number,th.number{text-align:right;white-space:nowrap}
@@ -225,7 +225,8 @@ grid-template-columns:repeat(2,minmax(0,1fr))}
 padding:18px 16px}
 .verdict .headline{margin:0;font-size:1.3rem}.cause-head{grid-template-columns:minmax(0,1fr)}
 .proofs li{padding-left:0}.proofs .kind{position:static;display:block;width:auto}
-.scroll .band-plot{min-width:460px}}
+.scroll .band-plot{min-width:460px}.tile .bar{width:44px}.listed .list-cause,.listed .list-affected{padding-left:0}
+.windows li{grid-template-columns:3em minmax(0,1fr)}.windows li .chip{grid-column:2;justify-self:start}}
 @media print{body{background:#fff;font-size:11px}nav,.skip{display:none}.card{break-inside:avoid-page;box-shadow:none}
 .incident.card{break-inside:auto}figure,tr,.candidate{break-inside:avoid}main,.top,footer{max-width:none;padding:0}a{
 color:inherit}}

@@ -12,7 +12,7 @@ from aiops_jobs.core.reports.phrases import say
 from aiops_jobs.core.reports.pieces import chip, legend, more, nothing, prose, scroll, section, table
 from aiops_jobs.core.reports.plots import bar
 from aiops_jobs.core.reports.timeline import timeline_plot
-from aiops_jobs.core.reports.words import count, duration, instant, name, number, percent
+from aiops_jobs.core.reports.words import count, duration, instant, name, number, percent, whole
 
 MOST_SHOWN, MOST_MEMBERS = 12, 400
 """Members that are shown at once, and at all."""
@@ -176,7 +176,7 @@ def members_section(page: Page) -> Element:
     if len(shown) > MOST_SHOWN:
         first = table(heads, [_member(m) for m in shown[:MOST_SHOWN]], caption=say("members.caption"))
         told = [first, more(say("members.all", amount=count(len(shown), "member")), told)]
-    note = prose(say("members.rest", amount=count(rest, "member"), incident=page.incident.incident_id))
+    note = prose(say("members.rest", amount=whole(rest), incident=page.incident.incident_id))
     card = el("div", told, el("p", note, class_="soft small minor") if rest else None, class_="card")
     return section(say("members.title"), "members", card)
 
