@@ -60,6 +60,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         runbooks=load_runbooks(settings.runbooks),
         estate=settings.estate,
         stopped=KillSwitch("tickets", home, warehouse),
+        report_url=settings.report_url,
         progress=progress or (lambda _: None),
     )
 

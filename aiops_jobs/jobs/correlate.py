@@ -81,7 +81,11 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
         result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies, calibration=sure))
         everything = still_going(run, result)
         fitting, similar = _recommend(run, facts, result), remembered(run, result)
-        around = Around(known_runbooks(run, everything, fitting), with_earlier(run, similar, everything))
+        around = Around(
+            runbooks=known_runbooks(run, everything, fitting),
+            similar=with_earlier(run, similar, everything),
+            report_url=context.report_url,
+        )
         suggested = _suggest(run, everything, around)
         run.publish(RUNBOOK_RECOMMENDATIONS, fitting)
         run.publish(SIMILAR_INCIDENTS, similar)

@@ -59,6 +59,12 @@ class Around:
     """By incident, what is said about the runbook that fits best."""
     similar: pa.Table | None = None
     """``similar_incidents`` of the incidents."""
+    report_url: str | None = None
+    """Where the pages of incidents are served, if they are."""
+
+    def page_url(self, incident_id: str) -> str | None:
+        """Return where the page of an incident is, if pages are served."""
+        return f"{self.report_url.rstrip('/')}/{incident_id}.html" if self.report_url is not None else None
 
 
 NOTHING_KNOWN = Around()
@@ -87,6 +93,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             factors=factors.get(key, ()),
             runbook=around.runbooks.get(key),
             similar=alike.get(key, ()),
+            page_url=around.page_url(key),
         )
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
