@@ -350,6 +350,46 @@ ticket_state = _label(
 ).required()
 updated_at = _instant("updated_at", "Last change.")
 
+# --- remediation ----------------------------------------------------------------------------------------------------
+ACTION_STATES = (
+    "proposed",
+    "dry_run",
+    "approved",
+    "executing",
+    "verified",
+    "rolled_back",
+    "failed",
+    "refused",
+    "expired",
+)
+action_id = _text("action_id", "Deterministic id of one plan, with the instant it was proposed at.").required()
+audited_action_id = _text("audited_action_id", "Action the decision is about; null where there is none yet.")
+action_state = _label("action_state", "How far it came.", *ACTION_STATES).required()
+proposed_at = _instant("proposed_at", "When it was proposed.").required()
+proposed_by = _text("proposed_by", "Person who proposed it.").required()
+plan = _json("plan", "The plan in full: every argument of every step, filled in.").required()
+plan_sha256 = _text("plan_sha256", "Digest of the plan; an approval is good for this one only.").required()
+dry_run_result = _json("dry_run_result", "What the dry run told.")
+approved_by = _text("approved_by", "Second person, who approved this very plan.")
+approved_at = _instant("approved_at", "When it was approved.")
+executed_at = _instant("executed_at", "When its first step was allowed to begin.")
+finished_at = _instant("finished_at", "When it came to its end.")
+revision = _count("revision", "How often the row was written; a writer must know the last one.").required()
+step_kind = _label("step_kind", "Whether it does or undoes.", "step", "rollback").required()
+step_number = _count("step_number", "Place in the plan, from 0.").required()
+step_name = _text("step_name", "What the runbook calls it.").required()
+step_state = _label("step_state", "`started` without an end: nobody knows.", "started", "done", "failed").required()
+step_output = _text("step_output", "What it said, redacted and cut.", sensitive=True)
+stop_scope = _text("stop_scope", "`*` or a runbook's name.").required()
+is_stopped = _flag("is_stopped", "Whether no step may begin.").required()
+recorded_at = _instant("recorded_at", "When it was recorded, by the clock on the wall.").required()
+actor = _text("actor", "Who did or decided it.").required()
+audit_number = _count("audit_number", "Place in the log, from 0, without gaps.").required()
+audit_event = _label("audit_event", "What happened.").required()
+facts = _json("facts", "What it was about, as a JSON object.")
+previous_sha256 = _text("previous_sha256", "Digest of the entry before it; of the first: zeros.").required()
+entry_sha256 = _text("entry_sha256", "Digest of this entry, the one before it included.").required()
+
 # --- operation ------------------------------------------------------------------------------------------------------
 run_id = _text(
     "run_id", "Digest of job, window, as_of, code, configuration: the same question has the same run."
