@@ -23,6 +23,7 @@ from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members
 from aiops_jobs.core.incidents.membership import to_incident_alerts
+from aiops_jobs.core.incidents.past import Past, to_past
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.incidents.staged import group_in_stages
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
@@ -45,6 +46,8 @@ class Facts:
     """All versions of ``configuration_items``."""
     edges: pa.Table
     """All versions of ``topology_edges``."""
+    tickets: pa.Table | None = None
+    """``ticket_history``, as far back as `CostPolicy` looks; nothing: nothing is known of the past."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ class Prepared:
     grouping: Grouping
     changes: Changes
     span: Window
+    past: Past
 
     @property
     def groups(self) -> list[Group]:
@@ -97,7 +101,9 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     history = _history(facts, members)
     attributes = Attributes(members, alerts, facts.findings)
     grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
-    return Prepared(_touched(alerts, span), grouping, to_changes(facts.changes), span)
+    return Prepared(
+        _touched(alerts, span), grouping, to_changes(facts.changes), span, to_past(facts.tickets, policies.cost)
+    )
 
 
 def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
@@ -110,7 +116,7 @@ def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
 def conclude(prepared: Prepared, signals: Signals, *, policies: Policies) -> CorrelationResult:
     """Judge the incidents found: priority, causes, evidence."""
     cases = prepared.cases(signals, policies)
-    rows = to_incident_rows(cases, policies=policies)
+    rows = to_incident_rows(cases, prepared.past, policies=policies)
     version = policies.version("correlation")
     return CorrelationResult(
         alerts=prepared.alerts,

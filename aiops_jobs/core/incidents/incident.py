@@ -13,7 +13,9 @@ from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS, PRIORITY_FACTORS, 
 from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
-from aiops_jobs.core.incidents.priority import Priority, affected_services, prioritise
+from aiops_jobs.core.incidents.cost import expected_cost
+from aiops_jobs.core.incidents.past import Past
+from aiops_jobs.core.incidents.priority import Factor, Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.identity import canonical_json, fingerprint
@@ -31,14 +33,17 @@ class IncidentRows:
     evidence: pa.Table
 
 
-def to_incident_rows(cases: Sequence[Case], *, policies: Policies) -> IncidentRows:
-    """Judge each incident and return its rows, all sorted by their keys."""
+def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -> IncidentRows:
+    """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
-        rows["incidents"].append(_incident(case, verdict, priority, policies))
-        rows["factors"] += _factors(case, priority, policies)
+        cost = expected_cost(case, past, policies.cost)
+        costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
+        rows["incidents"].append({**_incident(case, verdict, priority, policies), **costs})
+        rows["factors"] += _factors(case, priority.factors, policies.version("priority"))
+        rows["factors"] += _factors(case, cost.factors, policies.version("cost"))
         rows["causes"] += _causes(case, verdict, policies)
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
@@ -86,7 +91,7 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Polici
     }
 
 
-def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[str, Any]]:
+def _factors(case: Case, factors: Sequence[Factor], policy_version: str) -> list[dict[str, Any]]:
     return [
         {
             "incident_id": case.group.incident_id,
@@ -95,9 +100,9 @@ def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[st
             "raw_value": factor.raw_value,
             "weight": factor.weight,
             "contribution": factor.contribution,
-            "policy_version": policies.version("priority"),
+            "policy_version": policy_version,
         }
-        for factor in priority.factors
+        for factor in factors
     ]
 
 

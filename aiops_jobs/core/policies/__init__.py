@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.cost import CostPolicy
 from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
@@ -25,6 +26,7 @@ __all__ = [
     "CapacityPolicy",
     "CorrelationPolicy",
     "CorrelationRule",
+    "CostPolicy",
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
@@ -47,6 +49,7 @@ class Policies:
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
     patterns: PatternPolicy = field(default_factory=PatternPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
+    cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
