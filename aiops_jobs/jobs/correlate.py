@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -22,7 +22,14 @@ from aiops_jobs.contracts.results import (
     TICKET_SUGGESTIONS,
 )
 from aiops_jobs.contracts.table import Table
-from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.contracts.telemetry import (
+    CHANGES,
+    CONFIGURATION_ITEMS,
+    LOG_RECORDS,
+    SPANS,
+    TICKET_HISTORY,
+    TOPOLOGY_EDGES,
+)
 from aiops_jobs.core.alerts.harm import rule_health
 from aiops_jobs.core.columns import plain
 from aiops_jobs.core.incidents.correlation import (
@@ -35,6 +42,7 @@ from aiops_jobs.core.incidents.correlation import (
     prepare,
     wanted_windows,
 )
+from aiops_jobs.core.incidents.past import PAST_COLUMNS
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.runbooks.recommend import recommend
 from aiops_jobs.core.tickets.redact import redact_columns
@@ -109,6 +117,9 @@ def _facts(run: Run) -> Facts:
         changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
         items=run.read(CONFIGURATION_ITEMS, lasting),
         edges=run.read(TOPOLOGY_EDGES, lasting),
+        tickets=run.read(
+            TICKET_HISTORY, reach.extended(before=timedelta(seconds=policies.cost.lookback_s)), columns=PAST_COLUMNS
+        ),
     )
 
 

@@ -28,6 +28,7 @@ from aiops_jobs.core.incidents.hearing import as_heard
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members
 from aiops_jobs.core.incidents.membership import to_incident_alerts
+from aiops_jobs.core.incidents.past import Past, to_past
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.incidents.staged import group_in_stages
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
@@ -52,6 +53,8 @@ class Facts:
     """All versions of ``topology_edges``."""
     past_alerts: pa.Table | None = None
     """All ``raw_alerts`` of the time before, from which is learned what need not be told."""
+    tickets: pa.Table | None = None
+    """``ticket_history``, as far back as `CostPolicy` looks; nothing: nothing is known of the past."""
 
     @property
     def notifications(self) -> pa.Table:
@@ -86,6 +89,7 @@ class Prepared:
     grouping: Grouping
     changes: Changes
     span: Window
+    past: Past
 
     @property
     def groups(self) -> list[Group]:
@@ -121,7 +125,8 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
     told = _touched(kept.alerts, span)
     quiet = kept.rows.filter(pc.is_in(kept.rows["alert_id"], told["alert_id"].combine_chunks()))
-    return Prepared(told, quiet, grouping, to_changes(facts.changes), span)
+    past = to_past(facts.tickets, policies.cost)
+    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, past)
 
 
 def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
@@ -136,7 +141,7 @@ def conclude(
 ) -> CorrelationResult:
     """Judge the incidents found: priority, causes, evidence."""
     cases = prepared.cases(signals, policies, calibration)
-    rows = to_incident_rows(cases, policies=policies)
+    rows = to_incident_rows(cases, prepared.past, policies=policies)
     version = policies.version("correlation")
     belongs = to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version)
     return CorrelationResult(
