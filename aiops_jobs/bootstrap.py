@@ -31,6 +31,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
     from aiops_jobs.adapters.lake import DeltaLake
     from aiops_jobs.adapters.model_store import SkopsModelStore
     from aiops_jobs.adapters.pages import FolderPages
+    from aiops_jobs.adapters.runbook_files import load_runbooks
     from aiops_jobs.adapters.sinks import SINKS
     from aiops_jobs.adapters.sources import SOURCES
     from aiops_jobs.adapters.warehouse import SqlWarehouse
@@ -55,6 +56,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         code_version=code_version(),
         config_hash=policies.config_hash,
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
+        runbooks=load_runbooks(settings.runbooks),
         estate=settings.estate,
         progress=progress or (lambda _: None),
     )

@@ -47,6 +47,8 @@ class Settings(BaseSettings):
     """SQLAlchemy URL of the warehouse; default SQLite in ``<home>``. PostgreSQL: ``postgresql://user@host/name``."""
     expectations: Path | None = None
     """Folder of expectation files; default ``expectations/`` beside the package, when it is there."""
+    runbooks: Path | None = None
+    """Folder of own runbooks (YAML); one replaces a shipped one of the same id."""
     estate: str = "estate"
     """What the estate is called on pages and in tickets."""
     language: str = "en"

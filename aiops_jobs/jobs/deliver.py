@@ -10,7 +10,7 @@ from typing import Any
 from aiops_jobs.core.tickets.delivery import MAX_ATTEMPTS, Call, content_of, decide, wait_after
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable
 from aiops_jobs.jobs.running import RunReport, open_run, report_of
-from aiops_jobs.ports import Context, DeliveryOutcome, Draft, Sink, Ticket
+from aiops_jobs.ports import Context, DeliveryOutcome, Draft, Ticket, TicketSink
 from aiops_jobs.window import Window
 
 CLAIMED = 1
@@ -25,12 +25,14 @@ def deliver(context: Context, window: Window, as_of: datetime, *, limit: int = 1
     with open_run(context, "deliver", window, as_of) as run:
         states: Counter[str] = Counter()
         for name, sink in sorted(context.sinks.items()):
+            if not isinstance(sink, TicketSink):
+                continue
             states += dispatch(context, sink, name, limit=limit)
         run.details.update(sorted(states.items()))
     return report_of(run)
 
 
-def dispatch(context: Context, sink: Sink, endpoint: str, *, limit: int) -> Counter[str]:
+def dispatch(context: Context, sink: TicketSink, endpoint: str, *, limit: int) -> Counter[str]:
     """Work through what is due for one sink; return how many calls ended in which state."""
     states: Counter[str] = Counter()
     while sum(states.values()) < limit:
@@ -45,7 +47,7 @@ def dispatch(context: Context, sink: Sink, endpoint: str, *, limit: int) -> Coun
     return states
 
 
-def attempt(sink: Sink, row: Mapping[str, Any]) -> DeliveryOutcome:
+def attempt(sink: TicketSink, row: Mapping[str, Any]) -> DeliveryOutcome:
     """Make one call; an answer that did not come is unknown, never failed."""
     mode = row["delivery_mode"] if sink.traits.mode == "live" else sink.traits.mode
     if mode != "live":
@@ -76,7 +78,7 @@ def attempt(sink: Sink, row: Mapping[str, Any]) -> DeliveryOutcome:
         return DeliveryOutcome("dead", error=str(error))
 
 
-def _call(sink: Sink, call: Call, found: list[Ticket], row: Mapping[str, Any]) -> Ticket:
+def _call(sink: TicketSink, call: Call, found: list[Ticket], row: Mapping[str, Any]) -> Ticket:
     said = content_of(row["payload"])
     draft = Draft(
         external_key=row["external_key"],

@@ -34,12 +34,13 @@ class IncidentRows:
 def to_incident_rows(cases: Sequence[Case], *, policies: Policies) -> IncidentRows:
     """Judge each incident and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
+    versions = {name: policies.version(name) for name in ("correlation", "priority")}
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
-        rows["incidents"].append(_incident(case, verdict, priority, policies))
-        rows["factors"] += _factors(case, priority, policies)
-        rows["causes"] += _causes(case, verdict, policies)
+        rows["incidents"].append(_incident(case, verdict, priority, versions["correlation"]))
+        rows["factors"] += _factors(case, priority, versions["priority"])
+        rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
         incidents=_sorted(INCIDENTS, rows["incidents"]),
@@ -53,7 +54,7 @@ def _sorted(table: Any, records: list[dict[str, Any]]) -> pa.Table:
     return rows_from_records(table, sorted(records, key=lambda row: tuple(row[name] for name in table.key)))
 
 
-def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Policies) -> dict[str, Any]:
+def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) -> dict[str, Any]:
     members, own = case.members, case.own
     ended = case.ended
     node, best = main_node(case), verdict.best
@@ -82,11 +83,11 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Polici
         "cause_entity_id": best.candidate.entity if best else None,
         "confidence_ratio": best.confidence if best else None,
         "causal_chain": canonical_json(chain_of(case, verdict)),
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
     }
 
 
-def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[str, Any]]:
+def _factors(case: Case, priority: Priority, version: str) -> list[dict[str, Any]]:
     return [
         {
             "incident_id": case.group.incident_id,
@@ -95,18 +96,19 @@ def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[st
             "raw_value": factor.raw_value,
             "weight": factor.weight,
             "contribution": factor.contribution,
-            "policy_version": policies.version("priority"),
+            "policy_version": version,
         }
         for factor in priority.factors
     ]
 
 
-def _causes(case: Case, verdict: Verdict, policies: Policies) -> list[dict[str, Any]]:
+def _causes(case: Case, verdict: Verdict, version: str) -> list[dict[str, Any]]:
     common = {
         "incident_id": case.group.incident_id,
         "started_at": to_instant(case.began),
         "method": METHOD,
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
+        "calibration_version": case.world.calibration.version,
     }
     first = 1 if verdict.is_known else 2
     rows = [
@@ -124,6 +126,7 @@ def _suspect(ranked: Ranked) -> Mapping[str, Any]:
         "change_id": candidate.change_id,
         "score": ranked.score,
         "confidence_ratio": ranked.confidence,
+        "raw_confidence_ratio": ranked.share,
         "cause_status": "suspect",
         "statement": candidate.statement,
     }

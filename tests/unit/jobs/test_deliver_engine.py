@@ -42,6 +42,7 @@ class Desk:
         self.traits = SinkTraits(mode=mode, search_delay=search_delay)
         self.tickets: list[tuple[datetime, Ticket]] = []
         self.calls = Counter()
+        self.comments, self.links = [], []
         self._clock = clock
         self._random = random.Random(seed)
         self._faults = faults
@@ -72,6 +73,18 @@ class Desk:
     def resolve(self, ticket, note):
         assert note
         return self._change("resolve", ticket, state="resolved", resolved_at=self._clock())
+
+    def reopen(self, ticket, note):
+        assert note
+        return self._change("reopen", ticket, state="in_progress", resolved_at=None)
+
+    def comment(self, ticket, text):
+        self.calls["comment"] += 1
+        self.comments.append((ticket.remote_key, text))
+
+    def link(self, ticket, earlier):
+        self.calls["link"] += 1
+        self.links.append((ticket.remote_key, earlier.remote_key))
 
     def _change(self, act, ticket, **values):
         place = next(i for i, (_, t) in enumerate(self.tickets) if t.remote_key == ticket.remote_key)
