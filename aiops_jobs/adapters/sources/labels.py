@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
+
 from aiops_jobs.identity import canonical_json, fingerprint
 
 ALERT_SEVERITIES = {
@@ -24,6 +26,26 @@ class LabelRules:
     entity: Sequence[str] = ("entity_id", "entity")
     external: Sequence[str] = ()
     """Labels a server adds to everything it tells others: no part of the thing."""
+
+
+class LabelSettings(BaseModel):
+    """What the labels of a system mean."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    service_labels: tuple[str, ...] = ("service", "service_name")
+    """Labels that name the service; the first that is there counts."""
+    host_labels: tuple[str, ...] = ("host", "host_name", "instance")
+    """Labels that name the host; a port is taken off."""
+    entity_labels: tuple[str, ...] = ("entity_id", "entity")
+    """Labels that name the configuration item as kind/name; without one it is the service, else the host."""
+    external_labels: tuple[str, ...] = ()
+    """Labels a server adds to all it tells others (``prometheus``, ``replica``): no part of the thing, dropped."""
+
+    @property
+    def rules(self) -> LabelRules:
+        """The same, as `origin_of` reads them."""
+        return LabelRules(self.service_labels, self.host_labels, self.entity_labels, self.external_labels)
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,7 +57,7 @@ def simulate(spec: EstateSpec) -> Estate:
         "changes": changes,
         "configuration_items": to_configuration_items(world, spec),
         "topology_edges": to_topology_edges(world, spec),
-        "ticket_history": to_ticket_history(spec, world, plan.past, wear.failures),
+        "ticket_history": to_ticket_history(spec, world, plan, wear.failures),
     }
     ledger = [to_fault(on, effect, spec) for on, effect in faults]
     ledger += [disk_fault(failure, world, spec) for failure in wear.failures if failure.failed_at >= spec.window.start]
