@@ -100,6 +100,33 @@ def models(*, json: bool = False) -> None:
     show_rows(rows, as_json=json, title="Models")
 
 
+def causes(*, json: bool = False) -> None:
+    """Show how often the first cause was right on closed incidents: the hit rates, and the latest abstention curve.
+
+    Parameters
+    ----------
+    json:
+        Print JSON.
+    """
+    from aiops_jobs.bootstrap import bootstrap
+    from aiops_jobs.contracts.knowledge import CAUSE_CURVES
+    from aiops_jobs.contracts.outcomes import CAUSE_EVALUATIONS
+
+    warehouse = bootstrap().warehouse
+    lineage = ("run_id", "code_version", "config_hash", "input_manifest_id", "policy_version")
+    rates = warehouse.read(CAUSE_EVALUATIONS, order_by=["window_end"]).drop_columns(list(lineage)).to_pylist()
+    names = ("method", "threshold", "answered_ratio", "hit_ratio", "sample_count", "window_end")
+    rows = pick(warehouse.read(CAUSE_CURVES, order_by=["window_end", "method", "threshold"]), *names)
+    latest = [row for row in rows if row["window_end"] == rows[-1]["window_end"]]
+    if json:
+        show_rows([{"evaluations": rates, "curve": latest}], as_json=True)
+        return
+    show_rows(rates, as_json=False, title="Causes against closed tickets")
+    show_rows(
+        latest, as_json=False, title="Abstention curve: what is answered from a confidence on, and how much is right"
+    )
+
+
 def quarantine(table: str | None = None, *, limit: int = 50, json: bool = False) -> None:
     """List rows that were received and not published, with their reasons.
 

@@ -20,7 +20,14 @@ from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.owners import Owners
-from aiops_jobs.core.tickets.subjects import Subject, digest_subject, incident_subjects, risk_subjects
+from aiops_jobs.core.tickets.subjects import (
+    NOTHING_KNOWN,
+    Around,
+    Subject,
+    digest_subject,
+    incident_subjects,
+    risk_subjects,
+)
 from aiops_jobs.identity import canonical_json, digest, fingerprint
 
 
@@ -53,6 +60,7 @@ def to_suggestions(
     policies: Policies,
     endpoints: Mapping[str, str],
     known: Sequence[KnownCall] = (),
+    around: Around = NOTHING_KNOWN,
 ) -> Suggestions:
     """Return what is suggested for every incident and risk to every sink, and the calls that are new.
 
@@ -63,9 +71,10 @@ def to_suggestions(
         policies: `TicketPolicy` is followed.
         endpoints: Name of each sink, and how far it may go.
         known: Calls that other runs have put into the outbox.
+        around: What is known around the incidents.
     """
     owners = Owners(items)
-    subjects = [*incident_subjects(result, owners, policies), *risk_subjects(risks, owners, policies)]
+    subjects = [*incident_subjects(result, owners, policies, around), *risk_subjects(risks, owners, policies)]
     subjects.sort(key=lambda s: (s.priority, s.started_at, s.subject_id))
     rows: list[dict[str, Any]] = []
     for endpoint, mode in sorted(endpoints.items()):

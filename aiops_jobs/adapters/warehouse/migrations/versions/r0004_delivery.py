@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from aiops_jobs.adapters.warehouse.migrations.notation import add_columns, create_tables
 
-revision = "0006"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 
 SCHEMA = """
 sink_states: endpoint
