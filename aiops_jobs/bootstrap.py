@@ -31,6 +31,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
     Raises:
         ConfigurationError: A setting, a source or a sink is wrong; the message names it.
     """
+    from aiops_jobs.adapters.kill_switch import KillSwitch
     from aiops_jobs.adapters.lake import DeltaLake
     from aiops_jobs.adapters.model_store import SkopsModelStore
     from aiops_jobs.adapters.pages import FolderPages
@@ -61,6 +62,8 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
         runbooks=load_runbooks(settings.runbooks),
         estate=settings.estate,
+        stopped=KillSwitch("tickets", home, warehouse),
+        report_url=settings.report_url,
         progress=progress or (lambda _: None),
     )
 

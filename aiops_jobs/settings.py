@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     """Folder of own runbooks (YAML); one replaces a shipped one of the same id."""
     estate: str = "estate"
     """What the estate is called on pages and in tickets."""
+    report_url: str | None = Field(default=None, pattern=r"^https?://[^\s\"'<>`\\()]+$")
+    """Where the folder ``<home>/reports`` is served, as ``https://aiops.example/reports``: tickets then lead to the
+    page of their incident."""
     language: str = "en"
     """Language of texts written for people."""
     retry_delays_s: tuple[float, ...] = (10.0, 60.0, 300.0)

@@ -73,7 +73,7 @@ def cli_page() -> str:
     """Return the reference of the command line."""
     text: str = app.generate_docs(output_format="markdown")
     # where Python itself was started with -m, its usage lines say so
-    return re.sub(r"^(aiops \w+) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
+    return re.sub(r"^(aiops(?: [\w-]+)*) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
 
 
 def _fields(path: Path, classes: list[str]) -> str:

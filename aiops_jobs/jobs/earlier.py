@@ -61,6 +61,21 @@ def notifications(run: Run, reach: Window) -> pa.Table:
     return pa.concat_tables(parts).unify_dictionaries()
 
 
+def past_notifications(run: Run, reach: Window, now: pa.Table) -> pa.Table:
+    """Return the notifications before a stretch that is judged, as far back as suppression learns from.
+
+    Args:
+        run: Reads as known at its ``as_of``.
+        reach: The stretch.
+        now: What is judged: the alerts of the stretch, and earlier ones that were firing when it began.
+    """
+    oldest = pc.min(now["observed_at"]).as_py()
+    first = min(reach.start, oldest) if oldest else reach.start
+    day = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    length = timedelta(seconds=run.context.policies.suppression.history_s)
+    return run.read(RAW_ALERTS, Window(day - length, reach.start))
+
+
 def _fingerprints(rows: pa.Table, window: Window) -> pa.Array:
     at = rows["observed_at"]
     inside = pc.and_(

@@ -6,8 +6,8 @@ from alembic import op
 
 from aiops_jobs.adapters.warehouse.migrations.notation import create_tables
 
-revision = "0007"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 
 SCHEMA = """
 audit_log: audit_number
