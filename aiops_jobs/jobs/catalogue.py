@@ -13,6 +13,7 @@ from aiops_jobs.identity import canonical_json
 from aiops_jobs.jobs.correlate import correlate
 from aiops_jobs.jobs.deliver import deliver
 from aiops_jobs.jobs.detect import detect
+from aiops_jobs.jobs.evaluate_causes import evaluate_causes
 from aiops_jobs.jobs.forecast import forecast
 from aiops_jobs.jobs.ingest import ingest
 from aiops_jobs.jobs.learn_patterns import learn_patterns
@@ -43,6 +44,7 @@ AFTER_INGEST: tuple[Job, ...] = (
     Job("detect", detect, "Judge the metrics of the window and record what is unusual."),
     Job("forecast", forecast, "Forecast saturating resources and their time to breach."),
     Job("score_failures", score_failures, "Score every disk and host with the champion failure model."),
+    Job("evaluate_causes", evaluate_causes, "Judge our causes by closed tickets and calibrate confidence."),
     Job("correlate", correlate, "Group alerts and findings into incidents with ranked causes; suggest tickets."),
     Job("deliver", deliver, "Deliver the ticket outbox to the sinks, each ticket once."),
     Job("report", report, "Write the page and the summary of the window."),

@@ -36,15 +36,16 @@ class IncidentRows:
 def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -> IncidentRows:
     """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
+    versions = {name: policies.version(name) for name in ("correlation", "priority", "cost")}
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
         cost = expected_cost(case, past, policies.cost)
         costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
-        rows["incidents"].append({**_incident(case, verdict, priority, policies), **costs})
-        rows["factors"] += _factors(case, priority.factors, policies.version("priority"))
-        rows["factors"] += _factors(case, cost.factors, policies.version("cost"))
-        rows["causes"] += _causes(case, verdict, policies)
+        rows["incidents"].append({**_incident(case, verdict, priority, versions["correlation"]), **costs})
+        rows["factors"] += _factors(case, priority.factors, versions["priority"])
+        rows["factors"] += _factors(case, cost.factors, versions["cost"])
+        rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
         incidents=_sorted(INCIDENTS, rows["incidents"]),
@@ -58,7 +59,7 @@ def _sorted(table: Any, records: list[dict[str, Any]]) -> pa.Table:
     return rows_from_records(table, sorted(records, key=lambda row: tuple(row[name] for name in table.key)))
 
 
-def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Policies) -> dict[str, Any]:
+def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) -> dict[str, Any]:
     members, own = case.members, case.own
     ended = case.ended
     node, best = main_node(case), verdict.best
@@ -87,11 +88,11 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Polici
         "cause_entity_id": best.candidate.entity if best else None,
         "confidence_ratio": best.confidence if best else None,
         "causal_chain": canonical_json(chain_of(case, verdict)),
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
     }
 
 
-def _factors(case: Case, factors: Sequence[Factor], policy_version: str) -> list[dict[str, Any]]:
+def _factors(case: Case, factors: Sequence[Factor], version: str) -> list[dict[str, Any]]:
     return [
         {
             "incident_id": case.group.incident_id,
@@ -100,18 +101,19 @@ def _factors(case: Case, factors: Sequence[Factor], policy_version: str) -> list
             "raw_value": factor.raw_value,
             "weight": factor.weight,
             "contribution": factor.contribution,
-            "policy_version": policy_version,
+            "policy_version": version,
         }
         for factor in factors
     ]
 
 
-def _causes(case: Case, verdict: Verdict, policies: Policies) -> list[dict[str, Any]]:
+def _causes(case: Case, verdict: Verdict, version: str) -> list[dict[str, Any]]:
     common = {
         "incident_id": case.group.incident_id,
         "started_at": to_instant(case.began),
         "method": METHOD,
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
+        "calibration_version": case.world.calibration.version,
     }
     first = 1 if verdict.is_known else 2
     rows = [
@@ -129,6 +131,7 @@ def _suspect(ranked: Ranked) -> Mapping[str, Any]:
         "change_id": candidate.change_id,
         "score": ranked.score,
         "confidence_ratio": ranked.confidence,
+        "raw_confidence_ratio": ranked.share,
         "cause_status": "suspect",
         "statement": candidate.statement,
     }

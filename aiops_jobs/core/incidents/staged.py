@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from aiops_jobs.core.columns import SECOND, Bools, Ints
+from aiops_jobs.core.columns import SECOND, Bools, Ints, Words
 from aiops_jobs.core.incidents.attributes import Attributes
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members, incident_ids
 from aiops_jobs.core.incidents.links import joined, no_links
@@ -239,7 +239,7 @@ def _without_place(members: Members, hidden: Bools) -> Members:
     if not hidden.any():
         return members
 
-    def shown(values: Sequence[str | None]) -> list[str | None]:
-        return [None if gone else value for value, gone in zip(values, hidden.tolist(), strict=True)]
+    def shown(values: Words[str | None]) -> Words[str | None]:
+        return Words(np.where(hidden, len(values.values), values.codes), [*values.values, None]).unified()
 
     return replace(members, entity=shown(members.entity), service=shown(members.service), host=shown(members.host))
