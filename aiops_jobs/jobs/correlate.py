@@ -34,17 +34,17 @@ from aiops_jobs.core.incidents.correlation import (
 )
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.tickets.redact import redact_columns
-from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
+from aiops_jobs.core.tickets.suggest import Beside, Suggestions, to_suggestions
 from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, still_going
 from aiops_jobs.jobs.evaluate_causes import calibration_known_to
 from aiops_jobs.jobs.remembering import remembered, with_earlier
+from aiops_jobs.jobs.risks import remembered_risks, risks_gone, risks_to_speak_of
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
 
 JOB = "correlate"
 DETECTORS = ("detect",)
-PREDICTORS = ("forecast", "score_failures")
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Configuration items and dependencies are true from some day on; none was before this one."""
 MOST_READS = 24
@@ -120,17 +120,19 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
 
 
 def _suggest(run: Run, result: CorrelationResult, similar: pa.Table) -> Suggestions:
-    """Return what is due about incidents and the risks known now."""
-    risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
+    """Return what is due about incidents and risks: those known now, and those that still have a ticket."""
+    risks = remembered_risks(run)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
+    known = earlier_calls(run, result, risks)
+    risks = risks_to_speak_of(run, risks, {call.external_key for call in known})
     return to_suggestions(
         result,
         risks,
         items,
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
-        known=earlier_calls(run, result, risks),
-        similar=similar,
+        known=known,
+        beside=Beside(similar=similar, gone=risks_gone(run, risks)),
     )
 
 

@@ -7,7 +7,7 @@ outbox, keyed by what a call says, takes each once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +18,7 @@ from aiops_jobs.contracts.results import TICKET_SUGGESTIONS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.tickets.come_true import one_ticket_each, stories
 from aiops_jobs.core.tickets.owners import Owners
 from aiops_jobs.core.tickets.subjects import Subject, digest_subject, incident_subjects, risk_subjects
 from aiops_jobs.identity import canonical_json, digest, fingerprint
@@ -37,6 +38,16 @@ class KnownCall:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """What is known beside incidents and risks."""
+
+    similar: pa.Table | None = None
+    """``similar_incidents`` of the incidents."""
+    gone: Collection[str] = ()
+    """Keys of the risks that have been looked at again and were not found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Suggestions:
     """Rows of ``ticket_suggestions`` (without lineage) and of ``ticket_outbox`` (without ``run_id``)."""
 
@@ -52,7 +63,7 @@ def to_suggestions(
     policies: Policies,
     endpoints: Mapping[str, str],
     known: Sequence[KnownCall] = (),
-    similar: pa.Table | None = None,
+    beside: Beside | None = None,
 ) -> Suggestions:
     """Return what is suggested for every incident and risk to every sink, and the calls that are new.
 
@@ -63,10 +74,17 @@ def to_suggestions(
         policies: `TicketPolicy` is followed.
         endpoints: Name of each sink, and how far it may go.
         known: Calls that other runs have put into the outbox.
-        similar: ``similar_incidents`` of the incidents.
+        beside: What else is known about them.
     """
+    beside = beside or Beside()
     owners = Owners(items)
-    subjects = [*incident_subjects(result, owners, policies, similar), *risk_subjects(risks, owners, policies)]
+    subjects = [
+        *incident_subjects(result, owners, policies, beside.similar),
+        *risk_subjects(risks, owners, policies, beside.gone),
+    ]
+    kinds = policies.tickets.finding_kinds
+    foreseen = [row for row in risks.to_pylist() if row["finding_kind"] in kinds]
+    told = stories(result.incidents.to_pylist(), foreseen, policies.capacity.horizon_s)
     subjects.sort(key=lambda s: (s.priority, s.started_at, s.subject_id))
     rows: list[dict[str, Any]] = []
     for endpoint, mode in sorted(endpoints.items()):
@@ -74,13 +92,20 @@ def to_suggestions(
         for call in known:
             if call.endpoint == endpoint:
                 calls.setdefault(call.external_key, []).append(call)
-        rows += _for_endpoint(subjects, calls, endpoint, mode, policies)
+        last = {key: max(made, key=lambda c: c.sequence).action for key, made in _spoken_before(calls).items()}
+        rows += _for_endpoint(one_ticket_each(subjects, told, last), calls, endpoint, mode, policies)
     rows.sort(key=lambda row: row["suggestion_id"])
     outbox = [_outbox_row(row) for row in rows if row["is_due"]]
     return Suggestions(rows_from_records(TICKET_SUGGESTIONS, rows), _outbox_table(outbox))
 
 
 # --- calls ----------------------------------------------------------------------------------------------------------
+
+
+def _spoken_before(calls: Mapping[str, list[KnownCall]]) -> dict[str, list[KnownCall]]:
+    """Return the calls of runs that knew no more than this one; a key about which there is none is left out."""
+    earlier = {key: [call for call in made if not call.is_later] for key, made in calls.items()}
+    return {key: made for key, made in earlier.items() if made}
 
 
 def _for_endpoint(
