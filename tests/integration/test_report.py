@@ -75,11 +75,14 @@ def test_a_spike_is_on_the_page_as_an_incident_with_its_picture(context, source)
     assert told.details["incidents"] == len(told.details["table"]) == 1
     assert told.details["markdown"].startswith("## LOOK")
     assert Path(told.details["path"]).name == "report-20261120T0000-20261121T0000.html"
-    tree = ET.fromstring(page.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own text
+    (row,) = told.details["table"]
+    own = (Path(told.details["path"]).parent / f"{row['id']}.html").read_text("utf-8")
+    assert f'href="{row["id"]}.html"' in page
+    tree = ET.fromstring(own.removeprefix("<!DOCTYPE html>\n"))  # noqa: S314 - our own text
     pictures = [svg.attrib.get("aria-label", "") for svg in tree.iter("svg")]
     (plot,) = [words for words in pictures if words.startswith("Latency of checkout. 1.7")]
     assert "above the band for 1 h" in plot
-    assert any(words.startswith("Timeline of ") for words in pictures)
+    assert any(words.startswith("Timeline: ") for words in pictures)
 
     inputs = context.warehouse.read(RUN_INPUTS, where=[Filter("run_id", told.run_id)]).to_pylist()
     assert {row["table_name"] for row in inputs} >= {"metric_points"}

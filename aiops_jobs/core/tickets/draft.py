@@ -46,8 +46,12 @@ class IncidentFacts:
     causes: Sequence[Mapping[str, Any]] = ()
     evidence: Sequence[Mapping[str, Any]] = ()
     factors: Sequence[Mapping[str, Any]] = ()
+    runbook: str | None = None
+    """The runbook that fits best, with its reason."""
     similar: Sequence[Mapping[str, Any]] = ()
     """Rows of ``similar_incidents``."""
+    page_url: str | None = None
+    """Where its page is, if pages are served."""
 
 
 def incident_text(facts: IncidentFacts) -> DraftText:
@@ -64,6 +68,8 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
+        f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
+        f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"]),
     ]
     return _draft(row["title"], parts)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, SIMILAR_INCIDENTS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -22,7 +22,8 @@ from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.delivery import content_of
-from aiops_jobs.core.tickets.suggest import Beside, KnownCall, to_suggestions
+from aiops_jobs.core.tickets.subjects import NOTHING_KNOWN, Around
+from aiops_jobs.core.tickets.suggest import KnownCall, to_suggestions
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 POLICIES = Policies()
@@ -110,6 +111,7 @@ def factor(name, value):
 def result(*incidents, causes=(), proofs=(), factors=()):
     return CorrelationResult(
         alerts=rows_from_records(ALERTS, []),
+        alert_suppressions=rows_from_records(ALERT_SUPPRESSIONS, []),
         incidents=rows_from_records(INCIDENTS, incidents),
         incident_alerts=rows_from_records(INCIDENT_ALERTS, []),
         priority_factors=rows_from_records(PRIORITY_FACTORS, factors),
@@ -164,7 +166,7 @@ def items(*rows):
     return CONFIGURATION_ITEMS.shape(pa.Table.from_pylist(known, schema=schema))
 
 
-def ask(found, *, risks=(), known=(), endpoints=None, policies=POLICIES, catalogue=None, beside=None):
+def ask(found, *, risks=(), known=(), endpoints=None, policies=POLICIES, catalogue=None, around=NOTHING_KNOWN):
     rows = rows_from_records(FINDINGS, list(risks))
     answer = to_suggestions(
         found,
@@ -173,7 +175,7 @@ def ask(found, *, risks=(), known=(), endpoints=None, policies=POLICIES, catalog
         policies=policies,
         endpoints=endpoints or LIVE,
         known=known,
-        beside=beside,
+        around=around,
     )
     stamped = answer.outbox.append_column("run_id", pa.array(["r"] * answer.outbox.num_rows, pa.string()))
     assert TICKET_OUTBOX.conform(stamped).num_rows == answer.outbox.num_rows
@@ -409,18 +411,20 @@ def test_an_incident_of_another_entity_cause_or_time_has_a_ticket_of_its_own(oth
 
 def test_a_risk_that_is_gone_resolves_the_ticket_it_has_and_opens_none():
     row, first = one(result(), risks=[risk(0)])
-    beside = Beside(gone={row["external_key"]})
-    gone, (call,) = one(result(), risks=[risk(0)], known=as_known(first), beside=beside)
+    around = Around(risks_gone={row["external_key"]})
+    gone, (call,) = one(result(), risks=[risk(0)], known=as_known(first), around=around)
     assert (gone["ticket_action"], call["ticket_action"]) == ("resolve", "resolve")
     assert "risk is gone" in content_of(call["payload"])["note"]
-    assert one(result(), risks=[risk(0)], known=as_known([*first, call]), beside=beside)[1] == []
-    never, calls = one(result(), risks=[risk(0)], beside=beside)
+    assert one(result(), risks=[risk(0)], known=as_known([*first, call]), around=around)[1] == []
+    never, calls = one(result(), risks=[risk(0)], around=around)
     assert (never["ticket_action"], calls) == ("none", [])
 
 
 def test_a_risk_that_is_back_after_its_ticket_was_resolved_opens_another():
     row, first = one(result(), risks=[risk(0)])
-    _, (second,) = one(result(), risks=[risk(0)], known=as_known(first), beside=Beside(gone={row["external_key"]}))
+    _, (second,) = one(
+        result(), risks=[risk(0)], known=as_known(first), around=Around(risks_gone={row["external_key"]})
+    )
     _, (third,) = one(result(), risks=[risk(0), risk(9)], known=as_known([*first, second]))
     assert third["ticket_action"] == "create"
 
@@ -446,7 +450,7 @@ def test_what_helped_before_stands_in_the_ticket_first_and_without_secrets():
             for rank, code in ((1, None), (2, "capacity_added"))
         ],
     )
-    _, (call,) = ask(result(incident()), beside=Beside(similar=alike))
+    _, (call,) = ask(result(incident()), around=Around(similar=alike))
     body = content_of(call["payload"])["body"]
     assert (
         body.index("Similar incidents")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from aiops_jobs.adapters.warehouse.migrations.notation import add_columns, create_tables
 
-revision = "0005"
+revision = "0003"
 down_revision = "0002"
 
 SCHEMA = """
