@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from incident_world import DAY, POLICIES, T0, anomaly, at, correlated, edges, event, facts, groups_of, table
 
@@ -273,7 +273,7 @@ def test_two_half_windows_group_as_the_whole_does(told, split):
     st.sampled_from(["first", "creation"]),
     st.integers(2, 6),
 )
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_sessions_are_those_of_the_plain_loop(rows, counted_from, most):
     rule = CorrelationRule("r", gap_s=30, max_lifetime_s=90, lifetime_from=counted_from, max_size=most)
     rows = sorted(rows)
