@@ -3,7 +3,7 @@ import math
 import numpy as np
 from incident_world import POLICIES, at, event, table
 
-from aiops_jobs.contracts.results import ALERTS, ANOMALIES, FINDINGS
+from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
 from aiops_jobs.core.alerts.episodes import to_alerts
 from aiops_jobs.core.columns import names_without_lineage, to_micros
