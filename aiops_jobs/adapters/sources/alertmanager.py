@@ -24,7 +24,7 @@ from pydantic import Field, model_validator
 
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.http import Reply
-from aiops_jobs.adapters.sources.labels import LabelRules, LabelSettings, alert_fingerprint, origin_of
+from aiops_jobs.adapters.sources.labels import ALERT_SEVERITIES, LabelRules, LabelSettings, alert_fingerprint, origin_of
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
@@ -33,18 +33,6 @@ from aiops_jobs.ports import Batch, Check, Reject
 from aiops_jobs.window import Window
 
 ALERTS_PATH = "/api/v2/alerts"
-SEVERITIES = {
-    "critical": "critical",
-    "page": "critical",
-    "emergency": "critical",
-    "fatal": "critical",
-    "warning": "warning",
-    "info": "info",
-    "informational": "info",
-    "notice": "info",
-    "none": "info",
-}
-"""What common values of a ``severity`` label mean; any other is a warning."""
 SUMMARY_CHARACTERS = 500
 RAW_CHARACTERS = 4096
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,7 +54,8 @@ class Settings(LabelSettings, Connection):
     severity_label: str = "severity"
     """Label that says how bad it is."""
     severities: dict[str, Literal["info", "warning", "critical"]] = Field(default_factory=dict)
-    """What its values mean, where they differ from the usual ones."""
+    """What its values mean, where they differ from the usual ones; a word nobody knows is a warning, and stays in the
+    labels."""
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Settings:
@@ -110,7 +99,7 @@ class AlertmanagerSource:
     def __init__(self, name: str, settings: Settings, *, transport: httpx.BaseTransport | None = None) -> None:
         self.name = name
         self._settings = settings
-        self._rules = AlertRules(settings.rules, settings.severity_label, {**SEVERITIES, **settings.severities})
+        self._rules = AlertRules(settings.rules, settings.severity_label, {**ALERT_SEVERITIES, **settings.severities})
         self._client = None
         if settings.url:
             self._client = settings.client(name, transport=transport)
@@ -228,6 +217,7 @@ def _row(alert: _Alert, rules: AlertRules, *, source: str) -> dict[str, Any]:
         "alert_fingerprint": alert_fingerprint(
             source=source,
             alert_name=alert_name,
+            entity_id=origin.entity_id,
             service_name=origin.service_name,
             host_name=origin.host_name,
             labels=origin.labels,

@@ -9,6 +9,13 @@ from pydantic import BaseModel, ConfigDict
 
 from aiops_jobs.identity import canonical_json, fingerprint
 
+ALERT_SEVERITIES = {
+    **dict.fromkeys(("critical", "page", "emergency", "fatal", "disaster", "major", "high", "p1", "sev1"), "critical"),
+    **dict.fromkeys(("warning", "warn", "error", "minor", "average", "medium", "moderate", "p2", "sev2"), "warning"),
+    **dict.fromkeys(("info", "information", "informational", "notice", "none", "low", "debug", "ok"), "info"),
+}
+"""What common words of monitoring systems for a severity mean, in lower case."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelRules:
@@ -74,11 +81,23 @@ def entity_of(service_name: str | None, host_name: str | None) -> str | None:
 
 
 def alert_fingerprint(
-    *, source: str, alert_name: str | None, service_name: str | None, host_name: str | None, labels: str | None
+    *,
+    source: str,
+    alert_name: str | None,
+    entity_id: str | None,
+    service_name: str | None,
+    host_name: str | None,
+    labels: str | None,
 ) -> str:
-    """Return what makes two notifications speak of the same alert."""
+    """Return what makes two notifications speak of the same alert; names, values and nulls all count."""
     return fingerprint(
-        "alf", source=source, alert_name=alert_name, service_name=service_name, host_name=host_name, labels=labels
+        "alf",
+        source=source,
+        alert_name=alert_name,
+        entity_id=entity_id,
+        service_name=service_name,
+        host_name=host_name,
+        labels=labels,
     )
 
 

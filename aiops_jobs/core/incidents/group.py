@@ -19,6 +19,7 @@ from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, stable_or
 from aiops_jobs.core.incidents.apart import keep_apart
 from aiops_jobs.core.incidents.links import Linker, Links, no_links
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
 from aiops_jobs.core.incidents.topology import TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
@@ -52,6 +53,8 @@ class Grouping:
     sessions: Sessions
     history: TopologyHistory
     groups: list[Group]
+    ruled: Ruled | None = None
+    """What correlation rules have added, if there are any."""
 
 
 def group_members(
@@ -72,7 +75,7 @@ def group_members(
     component, links = _limit_duration(sessions, component, links, policy)
     component, links = keep_apart(sessions, component, links)
     pools = _pools(members, sessions, component)
-    ids = _ids(members, pools, known)
+    ids = incident_ids(members, pools, known)
     by_component = _links_by_component(component, links)
     none = no_links()
     groups = [
@@ -176,7 +179,7 @@ def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
     return {n: ordered.cut(h, t) for n, (h, t) in zip(numbers[heads].tolist(), pairwise(edges), strict=True)}
 
 
-def _ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
+def incident_ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
     """Return an id for each pool: the earliest known one that shares a member, else one made from the anchor.
 
     Context does not count: it may sit now here, now there.

@@ -13,7 +13,9 @@ from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS, PRIORITY_FACTORS, 
 from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
-from aiops_jobs.core.incidents.novelty import Past
+from aiops_jobs.core.incidents.cost import expected_cost
+from aiops_jobs.core.incidents.novelty import Usual
+from aiops_jobs.core.incidents.past import Past
 from aiops_jobs.core.incidents.priority import Factor, Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
 from aiops_jobs.core.policies import Policies
@@ -32,17 +34,20 @@ class IncidentRows:
     evidence: pa.Table
 
 
-def to_incident_rows(cases: Sequence[Case], *, policies: Policies) -> IncidentRows:
-    """Judge each incident and return its rows, all sorted by their keys."""
+def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -> IncidentRows:
+    """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
-    versions = {name: policies.version(name) for name in ("correlation", "priority")}
-    past = Past(cases[0].members, policies.priority.novelty_s) if cases else None
+    versions = {name: policies.version(name) for name in ("correlation", "priority", "cost")}
+    usual = Usual(cases[0].members, policies.priority.novelty_s) if cases else None
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
-        rows["incidents"].append(_incident(case, verdict, priority, versions["correlation"]))
-        factors = (*priority.factors, *([_novelty(case, past)] if past else []))
+        cost = expected_cost(case, past, policies.cost)
+        costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
+        rows["incidents"].append({**_incident(case, verdict, priority, versions["correlation"]), **costs})
+        factors = (*priority.factors, *([_novelty(case, usual)] if usual else []))
         rows["factors"] += _factors(case, factors, versions["priority"])
+        rows["factors"] += _factors(case, cost.factors, versions["cost"])
         rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
@@ -90,9 +95,9 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) ->
     }
 
 
-def _novelty(case: Case, past: Past) -> Factor:
+def _novelty(case: Case, usual: Usual) -> Factor:
     """Return how unusual the incident is: it orders incidents of the same priority, and changes none."""
-    return Factor("novelty", f"{past.surprise(case.own, case.began):.3f}", 0.0, 0.0)
+    return Factor("novelty", f"{usual.surprise(case.own, case.began):.3f}", 0.0, 0.0)
 
 
 def _factors(case: Case, factors: Sequence[Factor], version: str) -> list[dict[str, Any]]:
@@ -116,6 +121,7 @@ def _causes(case: Case, verdict: Verdict, version: str) -> list[dict[str, Any]]:
         "started_at": to_instant(case.began),
         "method": METHOD,
         "policy_version": version,
+        "calibration_version": case.world.calibration.version,
     }
     first = 1 if verdict.is_known else 2
     rows = [
@@ -133,6 +139,7 @@ def _suspect(ranked: Ranked) -> Mapping[str, Any]:
         "change_id": candidate.change_id,
         "score": ranked.score,
         "confidence_ratio": ranked.confidence,
+        "raw_confidence_ratio": ranked.share,
         "cause_status": "suspect",
         "statement": candidate.statement,
     }

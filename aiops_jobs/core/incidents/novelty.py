@@ -16,7 +16,7 @@ from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.members import Members
 
 
-class Past:
+class Usual:
     """All begins of a context, by rule and time.
 
     Args:

@@ -25,10 +25,16 @@ class ReportPolicy:
     """How much of a window a page shows; the rest is counted and stays in the warehouse."""
 
     max_incidents: int = 25
+    """Incidents listed on the page of a window."""
     max_plots: int = 16
-    """Pictures of anomalies, the strongest first, those of incidents before the others."""
+    """Pictures of anomalies that belong to no incident, the strongest first."""
+    max_incident_plots: int = 60
+    """Pictures of anomalies on the pages of the incidents of one window, the most urgent incident first."""
+    max_pages: int = 200
+    """Incidents of one window that get a page of their own by themselves, the most urgent first; `aiops report inc-…`
+    writes any other."""
     plot_before_s: float = 24 * 3600.0
-    """History shown before an anomaly, so that a reader sees what is normal."""
+    """History shown before an anomaly (at most, before an incident), so that a reader sees what is normal."""
     plot_after_s: float = 3 * 3600.0
     max_forecasts: int = 8
     max_risks: int = 25

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -20,6 +21,7 @@ from aiops_jobs.contracts.telemetry import CONFIGURATION_ITEMS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.reports import page_name
 from aiops_jobs.core.tickets.delivery import content_of
 from aiops_jobs.core.tickets.suggest import KnownCall, to_suggestions
 
@@ -109,6 +111,7 @@ def factor(name, value):
 def result(*incidents, causes=(), proofs=(), factors=()):
     return CorrelationResult(
         alerts=rows_from_records(ALERTS, []),
+        alert_suppressions=rows_from_records(ALERT_SUPPRESSIONS, []),
         incidents=rows_from_records(INCIDENTS, incidents),
         incident_alerts=rows_from_records(INCIDENT_ALERTS, []),
         priority_factors=rows_from_records(PRIORITY_FACTORS, factors),
@@ -423,3 +426,22 @@ def test_nothing_from_telemetry_becomes_markup_or_leaves_the_house_in_clear():
     assert "http://" not in body
     assert "@all" not in body
     assert json.loads(call["payload"])["title"] == row["title"]
+
+
+@pytest.mark.parametrize("base", ["https://aiops.example/reports", "https://aiops.example/reports/"])
+def test_a_ticket_leads_to_the_page_of_its_incident_where_pages_are_served(base):
+    answer = to_suggestions(
+        result(incident()),
+        FINDINGS.empty(),
+        CONFIGURATION_ITEMS.empty(),
+        policies=POLICIES,
+        endpoints=LIVE,
+        report_url=base,
+    )
+    (body,) = answer.suggestions["body"].to_pylist()
+    assert f"[Page of this incident](https://aiops.example/reports/{page_name('inc-1')})" in body
+    plain = to_suggestions(
+        result(incident()), FINDINGS.empty(), CONFIGURATION_ITEMS.empty(), policies=POLICIES, endpoints=LIVE
+    )
+    assert "Page of this incident" not in plain.suggestions["body"][0].as_py()
+    assert plain.outbox["content_sha256"] == answer.outbox["content_sha256"]  # where a page is served is no news
