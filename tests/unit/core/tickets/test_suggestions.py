@@ -21,6 +21,7 @@ from aiops_jobs.contracts.telemetry import CONFIGURATION_ITEMS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.reports import page_name
 from aiops_jobs.core.tickets.delivery import content_of
 from aiops_jobs.core.tickets.subjects import NOTHING_KNOWN, Around
 from aiops_jobs.core.tickets.suggest import KnownCall, to_suggestions
@@ -538,3 +539,22 @@ def test_nothing_from_telemetry_becomes_markup_or_leaves_the_house_in_clear():
     assert "http://" not in body
     assert "@all" not in body
     assert json.loads(call["payload"])["title"] == row["title"]
+
+
+@pytest.mark.parametrize("base", ["https://aiops.example/reports", "https://aiops.example/reports/"])
+def test_a_ticket_leads_to_the_page_of_its_incident_where_pages_are_served(base):
+    answer = to_suggestions(
+        result(incident()),
+        FINDINGS.empty(),
+        CONFIGURATION_ITEMS.empty(),
+        policies=POLICIES,
+        endpoints=LIVE,
+        report_url=base,
+    )
+    (body,) = answer.suggestions["body"].to_pylist()
+    assert f"[Page of this incident](https://aiops.example/reports/{page_name('inc-1')})" in body
+    plain = to_suggestions(
+        result(incident()), FINDINGS.empty(), CONFIGURATION_ITEMS.empty(), policies=POLICIES, endpoints=LIVE
+    )
+    assert "Page of this incident" not in plain.suggestions["body"][0].as_py()
+    assert plain.outbox["content_sha256"] == answer.outbox["content_sha256"]  # where a page is served is no news
