@@ -78,6 +78,10 @@ class Corpus:
     words: Mapping[str, Mapping[str, int]]
     is_settled: Floats
     """1 where both resolution and cause are recorded."""
+    tie: Ints
+    """Place of each document among equals: the later first, then by name."""
+    squares: sparse.csr_matrix | None = None
+    """Squares of ``counts``."""
 
 
 def to_similar_incidents(
@@ -112,7 +116,13 @@ def to_corpus(past: Past) -> Corpus:
     has_code = past.rows["resolution_code"].is_valid()
     settled = pc.and_(has_code, past.rows["cause_entity_id"].is_valid()).cast(pa.float64())
     text_of = np.asarray(encoded.indices.to_numpy(zero_copy_only=False), np.int64)
-    return Corpus(past, vectorizer, counts, text_of, codes, words, np.asarray(settled.to_numpy()))
+    tie = np.empty(past.rows.num_rows, np.int64)
+    tie[pc.sort_indices(past.rows, [("opened_at", "descending"), ("similar_id", "ascending")]).to_numpy()] = np.arange(
+        past.rows.num_rows
+    )
+    squares = None if counts is None else sparse.csr_matrix(counts.multiply(counts))
+    settled_now = np.asarray(settled.to_numpy())
+    return Corpus(past, vectorizer, counts, text_of, codes, words, settled_now, tie, squares)
 
 
 def masked(texts: pa.Array) -> pa.Array:
@@ -128,14 +138,8 @@ def closest(subject: Subject, corpus: Corpus, policy: SimilarityPolicy) -> list[
     similarity, shared = _similarity(subject, corpus, known, policy)
     order = similarity + policy.resolved_bonus * corpus.is_settled[known]
     near = np.flatnonzero(similarity >= policy.min_similarity)
-    if len(near) > 4 * policy.most:  # ties at the edge are settled by name, so a few more are sorted
-        edge = np.partition(order[near], -policy.most)[-policy.most]
-        near = near[order[near] >= edge - 1e-9]
-    rows = corpus.past.rows.take(pa.array(known[near])).to_pylist()
-    ranked = sorted(
-        zip(near.tolist(), rows, strict=True),
-        key=lambda pair: (-round(float(order[pair[0]]), 9), -pair[1]["opened_at"].timestamp(), pair[1]["similar_id"]),
-    )
+    ranked = near[np.lexsort((corpus.tie[known[near]], -np.round(order[near], 9)))][: policy.most]
+    rows = corpus.past.rows.take(pa.array(known[ranked])).to_pylist()
     return [
         {
             **row,
@@ -145,7 +149,7 @@ def closest(subject: Subject, corpus: Corpus, policy: SimilarityPolicy) -> list[
             "similarity_ratio": round(float(similarity[place]), 9),
             "matched_on": canonical_json(sorted(name for name, same in shared.items() if same[place])),
         }
-        for rank, (place, row) in enumerate(ranked[: policy.most], start=1)
+        for rank, (place, row) in enumerate(zip(ranked.tolist(), rows, strict=True), start=1)
     ]
 
 
@@ -174,7 +178,7 @@ def _similarity(
 
 def _cosine(text: str, corpus: Corpus, known: Ints) -> Floats:
     """Return the TF-IDF cosine of a text and each known document, with words as rare as they are among these."""
-    if corpus.vectorizer is None or corpus.counts is None:
+    if corpus.vectorizer is None or corpus.counts is None or corpus.squares is None:
         return np.zeros(len(known))
     said = masked(pa.array([text])).to_pylist()
     query = _damped(corpus.vectorizer.transform(said))
@@ -188,7 +192,7 @@ def _cosine(text: str, corpus: Corpus, known: Ints) -> Floats:
     weighted = np.asarray(query.toarray()).ravel() * squared
     unheard = sum((1.0 + np.log(n)) ** 2 for n in strange.values()) * (np.log(1.0 + len(known)) + 1.0) ** 2
     norm = np.sqrt(float(np.asarray(query.multiply(query) @ squared).ravel()[0]) + unheard)
-    norms = np.sqrt(counts.multiply(counts) @ squared)
+    norms = np.sqrt(corpus.squares @ squared)
     found = np.asarray(counts @ weighted) / np.maximum(norms * norm, 1e-12)
     return np.asarray(np.clip(found, 0.0, 1.0))[corpus.text_of[known]]
 
