@@ -4,13 +4,15 @@
     |-- ConfigurationError          exit 2   the operator must change a setting
     |-- ContractError               exit 3   a table is not what its contract says
     |-- ConnectorError              exit 4   a source or a sink said no, for good
+    |   |-- CredentialsRefused      exit 4   ... to whoever we say we are: nothing else will work there either
     |   |-- ConnectorUnavailable    exit 5   ... for now: retry (Retryable)
     |   `-- AmbiguousDelivery       exit 5   ... it may have happened: look before sending again (Retryable)
     |-- NotTrainedError             exit 6   a model was asked before it was fitted
     |-- ModelRejected               exit 7   a challenger did not earn its place
     |-- CorruptPartError            exit 8   a stored file is not what was written
     |-- Superseded                  exit 9   another run of the same window holds the lease or has finished
-    `-- NotFoundError               exit 10  no such row: the id in the question is wrong
+    |-- NotFoundError               exit 10  no such row: the id in the question is wrong
+    `-- ActionRefused               exit 11  a gate of remediation is closed
 
 Two questions decide the class: *who can fix it* (operator, data owner, vendor)
 and *will the same call succeed later* (``Retryable``). Flows retry ``Retryable``
@@ -68,16 +70,40 @@ class ConnectorError(AiopsError):
         super().__init__(f"`{connector}`: {problem}{suffix}")
 
 
+class CredentialsRefused(ConnectorError):  # noqa: N818 - names the state
+    """A remote system does not accept our credentials, or they lack a permission that every call needs."""
+
+
 class ConnectorUnavailable(ConnectorError, Retryable):  # noqa: N818 - names the state, not the mistake
-    """A remote system is overloaded, unreachable or rate-limiting us."""
+    """A remote system is overloaded, unreachable or rate-limiting us; nothing was done.
+
+    Args:
+        retry_after_s: How long it wants to be left alone, in seconds, if it said so.
+    """
 
     exit_code = 5
+
+    def __init__(
+        self, connector: str, problem: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(connector, problem, status=status)
 
 
 class AmbiguousDelivery(ConnectorError, Retryable):  # noqa: N818 - names the state
-    """A write may or may not have happened: look for it before sending it again."""
+    """A write may or may not have happened: look for it before sending it again.
+
+    Args:
+        retry_after_s: How long the system wants to be left alone, in seconds, if it said so.
+    """
 
     exit_code = 5
+
+    def __init__(
+        self, connector: str, problem: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
+        self.retry_after_s = retry_after_s
+        super().__init__(connector, problem, status=status)
 
 
 class NotTrainedError(AiopsError):
@@ -131,3 +157,13 @@ class NotFoundError(AiopsError):
     def __init__(self, what: str, name: str, *, remedy: str) -> None:
         self.what, self.name, self.remedy = what, name, remedy
         super().__init__(f"There is no {what} `{name}`. {remedy}")
+
+
+class ActionRefused(AiopsError):  # noqa: N818 - names the verdict
+    """A gate of remediation is closed: nothing was executed, and the refusal is in the audit log."""
+
+    exit_code = 11
+
+    def __init__(self, gate: str, reason: str) -> None:
+        self.gate, self.reason = gate, reason
+        super().__init__(f"Refused by the gate `{gate}`: {reason}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -42,6 +42,28 @@ def fingerprint(kind: str, /, **parts: Any) -> str:
         False
     """
     return f"{kind}-{digest([kind, dict(parts)])[:ID_HEX_DIGITS]}"
+
+
+def fingerprints(kind: str, name: str, values: Sequence[str | None], other: str, others: Sequence[str]) -> list[str]:
+    """Return `fingerprint` of many things with two parts each, without building a mapping for every one of them.
+
+    Args:
+        kind: As in `fingerprint`.
+        name: The part that comes first in the alphabet.
+        values: Its value, for each thing; equal ones are encoded once.
+        other: The other part.
+        others: Its value, for each thing; plain text that JSON writes as it is, such as an instant.
+
+    Example:
+        >>> fingerprints("alt", "a", ["x"], "b", ["y"]) == [fingerprint("alt", a="x", b="y")]
+        True
+    """
+    if not name < other:
+        raise ValueError(f"{name!r} does not come before {other!r}.")
+    written = {value: canonical_json(value) for value in set(values)}
+    begin, middle = f'["{kind}",{{"{name}":', f',"{other}":"'
+    texts = (f'{begin}{written[v]}{middle}{o}"}}]' for v, o in zip(values, others, strict=True))
+    return [f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:ID_HEX_DIGITS]}" for text in texts]
 
 
 def _plain(value: Any) -> Any:

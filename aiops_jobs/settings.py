@@ -10,13 +10,15 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.errors import ConfigurationError
 
-ENVIRONMENT_ONLY = frozenset({"AIOPS_CONFIG", "AIOPS_FAULTS", "AIOPS_REQUIRE_SERVERS", "AIOPS_SHARED"})
+ENVIRONMENT_ONLY = frozenset(
+    {"AIOPS_CONFIG", "AIOPS_FAULTS", "AIOPS_PERSON_KEY", "AIOPS_REQUIRE_SERVERS", "AIOPS_SHARED"}
+)
 
 
 class ConnectorSettings(BaseModel):
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
     """SQLAlchemy URL of the warehouse; default SQLite in ``<home>``. PostgreSQL: ``postgresql://user@host/name``."""
     expectations: Path | None = None
     """Folder of expectation files; default ``expectations/`` beside the package, when it is there."""
+    runbooks: Path | None = None
+    """Folder of own runbooks (YAML); one replaces a shipped one of the same id."""
     estate: str = "estate"
     """What the estate is called on pages and in tickets."""
     report_url: str | None = Field(default=None, pattern=r"^https?://[^\s\"'<>`\\()]+$")
@@ -64,6 +68,10 @@ class Settings(BaseSettings):
     """Systems telemetry is read from, by name."""
     sinks: dict[str, ConnectorSettings] = Field(default_factory=dict)
     """Systems tickets are delivered to, by name."""
+    executors: dict[str, ConnectorSettings] = Field(default_factory=dict)
+    """Systems that remediation may act on, by name; a shell's name is the host's."""
+    people: dict[str, SecretStr] = Field(default_factory=dict)
+    """Keys of those who may propose and approve remediation, by name; in the environment: ``AIOPS_PEOPLE__KIM``."""
     policies: dict[str, Any] = Field(default_factory=dict)
     """What differs from the default policies, by policy."""
 

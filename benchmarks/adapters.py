@@ -20,6 +20,9 @@ from aiops_jobs.core.incidents.correlation import CorrelationResult, Facts, corr
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
+from benchmarks.root_causes import rca_nezha, rca_petshop, rca_sockshop
+
+__all__ = ["alerts_ait", "alerts_nezha", "correlated", "raw_alerts", "rca_nezha", "rca_petshop", "rca_sockshop"]
 
 Incident = tuple[float, float, list[str]]
 """Begin, end, services: the most suspect first."""

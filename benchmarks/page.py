@@ -7,6 +7,7 @@ import os
 import platform
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import Line
 from benchmarks.protocols import NOT_YET, Figure
@@ -96,11 +97,19 @@ def _score(outcome: Score) -> list[str]:
         return [_row(protocol.name, "–", outcome.state, "–", "–", "–", "–", spent)]
     rows = []
     for place, figure in enumerate(protocol.figures):
-        value = float(outcome.answer[figure.key])
+        value = _value(outcome.answer, figure.key)
         bars = (_floor(figure), _bar(figure.stretch, low=figure.is_low_good))
         cells = (protocol.name, figure.name, _short(value), figure.peer, *bars, figure.verdict(value))
         rows.append(_row(*cells, spent if place == 0 else ""))
     return rows
+
+
+def _value(answer: Mapping[str, Any], key: str) -> float:
+    """Return a number of an answer; steps into parts of it are separated by slashes."""
+    part: Any = answer
+    for step in key.split("/"):
+        part = part[step]
+    return float(part)
 
 
 def _floor(figure: Figure) -> str:

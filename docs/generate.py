@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from aiops_jobs import errors
+from aiops_jobs.adapters.executors import EXECUTORS
 from aiops_jobs.adapters.sinks import SINKS
 from aiops_jobs.adapters.sources import SOURCES
 from aiops_jobs.cli import app
@@ -41,7 +42,7 @@ def settings_page() -> str:
         "## Top level\n",
         _fields(package / "settings.py", ["Settings"]),
     ]
-    for section, registry in (("sources", SOURCES), ("sinks", SINKS)):
+    for section, registry in (("sources", SOURCES), ("sinks", SINKS), ("executors", EXECUTORS)):
         for kind, reference in sorted(registry.items()):
             module = ROOT / (reference.partition(":")[0].replace(".", "/") + ".py")
             doc = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
@@ -72,7 +73,7 @@ def cli_page() -> str:
     """Return the reference of the command line."""
     text: str = app.generate_docs(output_format="markdown")
     # where Python itself was started with -m, its usage lines say so
-    return re.sub(r"^(aiops \w+) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
+    return re.sub(r"^(aiops(?: [\w-]+)*) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
 
 
 def _fields(path: Path, classes: list[str]) -> str:
@@ -83,18 +84,41 @@ def _fields(path: Path, classes: list[str]) -> str:
         if len(classes) > 1:
             lines.append(f"### {node.name}\n\n{ast.get_docstring(node) or ''}\n")
         lines += ["| setting | type | default | meaning |", "| --- | --- | --- | --- |"]
-        for item, after in zip(node.body, [*node.body[1:], None], strict=True):
-            if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
-                continue
-            text = ""
-            if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-                text = " ".join(str(after.value.value).split())
-            default = ast.unparse(item.value) if item.value else "required"
-            default = default if len(default) <= 60 else "see the source"
-            cells = (f"`{item.target.id}`", f"`{ast.unparse(item.annotation)}`", f"`{default}`", text)
-            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        lines += _rows(path, node).values()
         lines.append("")
     return "\n".join(lines)
+
+
+def _rows(path: Path, node: ast.ClassDef) -> dict[str, str]:
+    """Return one table row for each field of a class, by name; its own first, then what it inherits from ours."""
+    rows: dict[str, str] = {}
+    for item, after in zip(node.body, [*node.body[1:], None], strict=True):
+        if not isinstance(item, ast.AnnAssign) or not isinstance(item.target, ast.Name):
+            continue
+        text = ""
+        if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
+            text = " ".join(str(after.value.value).split())
+        default = ast.unparse(item.value) if item.value else "required"
+        default = default if len(default) <= 60 else "see the source"
+        cells = (f"`{item.target.id}`", f"`{ast.unparse(item.annotation)}`", f"`{default}`", text)
+        rows[item.target.id] = "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+    for base in node.bases:
+        found = _definition(path, base.id) if isinstance(base, ast.Name) else None
+        inherited = _rows(*found) if found else {}
+        rows |= {name: row for name, row in inherited.items() if name not in rows}
+    return rows
+
+
+def _definition(path: Path, name: str) -> tuple[Path, ast.ClassDef] | None:
+    """Return where a module takes a class of ours from, and the class; nothing for the classes of others."""
+    body = ast.parse(path.read_text("utf-8")).body
+    for node in body:
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            return path, node
+        if isinstance(node, ast.ImportFrom) and name in {alias.name for alias in node.names}:
+            module = ROOT / f"{(node.module or '').replace('.', '/')}.py"
+            return _definition(module, name) if module.exists() else None
+    return None
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from aiops_jobs.bootstrap import bootstrap, warehouse_url
 from aiops_jobs.cli.estate import DEMO_START
 from aiops_jobs.cli.output import say, show_rows
 from aiops_jobs.contracts import results as r
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
 from aiops_jobs.contracts.operations import RUNS, TICKETS
 from aiops_jobs.core.estate import Estate, EstateSpec, FaultRow, Scoreboard, score, simulate
 from aiops_jobs.ports import Context, Filter
@@ -25,6 +26,7 @@ JUDGED = (
     r.INCIDENTS,
     r.INCIDENT_ALERTS,
     r.ALERTS,
+    ALERT_SUPPRESSIONS,
     r.FINDINGS,
     r.ROOT_CAUSES,
     r.CAPACITY_RISKS,
@@ -41,6 +43,10 @@ path = "{estate}"
 [sinks.desk]
 kind = "file"
 path = "{desk}"
+
+[policies.delivery]
+max_age_s = 1e9  # the demo plays days long past; in your own estate a back-fill opens no tickets
+max_per_hour = 1000  # and it plays a week in minutes
 """
 
 

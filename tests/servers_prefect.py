@@ -1,7 +1,6 @@
 """A real Prefect server and process worker on loopback, for tests of the orchestration."""
 
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -9,15 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
+from servers_telemetry import free_port
 
 ROOT = Path(__file__).resolve().parents[1]
 PREFECT = str(Path(sys.executable).with_name("prefect"))
-
-
-def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 def prefect_environment(home, port, **more):

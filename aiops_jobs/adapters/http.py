@@ -8,7 +8,10 @@ one home, the flows. Secrets it was given never reach an error text, and the lib
 | name unknown, refused, no connection in time | `ConnectorUnavailable` | `ConnectorUnavailable` |
 | 408, 425, 429                              | `RateLimited`          | `RateLimited`        |
 | 5xx, connection lost, deadline passed      | `ConnectorUnavailable` | `AmbiguousDelivery`  |
-| other 4xx, foreign redirect, oversized body | `ConnectorError`       | `ConnectorError`     |
+| 401                                        | `CredentialsRefused`   | `CredentialsRefused` |
+| other 4xx, foreign redirect                | `ConnectorError`       | `ConnectorError`     |
+| oversized body                             | `ConnectorError`       | `AmbiguousDelivery`  |
+| 2xx that is no JSON (`Reply.json`)         | `ConnectorUnavailable` | `AmbiguousDelivery`  |
 """
 
 from __future__ import annotations
@@ -28,7 +31,7 @@ from pydantic import SecretStr
 
 from aiops_jobs.adapters.http_deadline import DeadlineTransport, waiting_until
 from aiops_jobs.adapters.http_text import Redactor, told_by, wait_s
-from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable
+from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
 
 USER_AGENT = "aiops-jobs"
 MAX_REDIRECTS = 3
@@ -41,15 +44,7 @@ for _noisy in ("httpx", "httpcore"):
 
 
 class RateLimited(ConnectorUnavailable):
-    """The system asks us to come back later.
-
-    Args:
-        retry_after_s: How long it wants to be left alone, if it said so.
-    """
-
-    def __init__(self, connector: str, problem: str, *, status: int, retry_after_s: float | None) -> None:
-        self.retry_after_s = retry_after_s
-        super().__init__(connector, problem, status=status)
+    """The system asks us to come back later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +56,21 @@ class Reply:
     status: int
     headers: httpx.Headers
     body: bytes
+    is_write: bool = False
 
     def json(self) -> Any:
         """Return the body read as JSON.
 
         Raises:
-            ConnectorError: It is none; a proxy's page, most likely.
+            ConnectorUnavailable: It is none; a proxy's page, most likely.
+            AmbiguousDelivery: It is none, and the call was to change something.
         """
         try:
             return orjson.loads(self.body)
         except orjson.JSONDecodeError as error:
             seen = told_by(self.body, "") or "nothing"
-            raise ConnectorError(self.connector, f"{self.url} did not answer in JSON: {seen}") from error
+            kind = AmbiguousDelivery if self.is_write else ConnectorUnavailable
+            raise kind(self.connector, f"{self.url} did not answer in JSON: {seen}") from error
 
 
 class HTTPClient:
@@ -133,15 +131,8 @@ class HTTPClient:
             follow_redirects=False,
             trust_env=False,
         )
-
-    @property
-    def host(self) -> str:
-        """Host and port, for messages."""
-        return self._client.base_url.netloc.decode("ascii")
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
+        self.host = self._client.base_url.netloc.decode("ascii")
+        self.close = self._client.close
 
     def get(self, path: str, **options: Any) -> Reply:
         """Read ``path``; options as in `request`."""
@@ -167,7 +158,8 @@ class HTTPClient:
         with self.stream(method, path, **options) as (response, chunks):
             body = b"".join(chunks)
         url = self.redactor.clean(str(response.url.copy_with(query=None)))
-        return Reply(self.name, url, response.status_code, response.headers, body)
+        is_write = _writes(method, options.get("is_write"))
+        return Reply(self.name, url, response.status_code, response.headers, body, is_write)
 
     @contextmanager
     def stream(
@@ -192,9 +184,8 @@ class HTTPClient:
             max_body_bytes: Another cap.
             content: ``params``, ``json``, ``data``, ``content``, ``headers``, as in httpx.
         """
-        writes = method.upper() in WRITES if is_write is None else is_write
         allowed_s = timeout_s or self.timeout_s
-        exchange = _Exchange(self, writes, time.monotonic() + allowed_s, allowed_s, max_body_bytes)
+        exchange = _Exchange(self, _writes(method, is_write), time.monotonic() + allowed_s, allowed_s, max_body_bytes)
         timeout = httpx.Timeout(allowed_s, connect=min(self._connect_timeout_s, allowed_s))
         request = self._client.build_request(method, path, timeout=timeout, **content)
         self._same_host(request.url)
@@ -211,6 +202,10 @@ class HTTPClient:
         if (url.scheme, url.host, url.port) != (base.scheme, base.host, base.port):
             shown = self.redactor.clean(str(url.copy_with(query=None, userinfo=b"")))
             raise ConnectorError(self.name, f"{self.host} points to another host: {shown}; set that as its url")
+
+
+def _writes(method: str, is_write: bool | None) -> bool:
+    return method.upper() in WRITES if is_write is None else is_write
 
 
 @dataclass(slots=True)
@@ -252,7 +247,8 @@ class _Exchange:
                 return
             seen += len(piece)
             if seen > cap:
-                self._stop(f"{self.client.host} answers with more than {cap} bytes", None)
+                kind = AmbiguousDelivery if self.is_write else ConnectorError
+                raise kind(self.client.name, f"{self.client.host} answers with more than {cap} bytes")
             before = time.monotonic()
             yield piece
             self.deadline += time.monotonic() - before
@@ -276,7 +272,9 @@ class _Exchange:
             raise RateLimited(self.client.name, problem, status=status, retry_after_s=pause_s)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             kind = AmbiguousDelivery if self.is_write else ConnectorUnavailable
-            raise kind(self.client.name, problem, status=status)
+            raise kind(self.client.name, problem, status=status, retry_after_s=pause_s)
+        if status == httpx.codes.UNAUTHORIZED:
+            raise CredentialsRefused(self.client.name, problem, status=status)
         self._stop(problem, status)
 
     def _said(self, response: httpx.Response) -> str:

@@ -23,10 +23,12 @@ NAMES = (
     "detect",
     "forecast",
     "score_failures",
+    "evaluate_causes",
     "correlate",
     "deliver",
     "report",
     "maintain",
+    "learn_patterns",
 )
 
 
@@ -36,7 +38,8 @@ def run(job: str, *, start: Start, end: End, as_of: str | None = None, json: boo
     Parameters
     ----------
     job:
-        ingest, train, detect, forecast, score_failures, correlate, deliver, report, maintain, or nightly for all.
+        ingest, train, detect, forecast, score_failures, evaluate_causes, correlate, deliver, report, maintain,
+        learn_patterns, or nightly for all but the last.
     start:
         Begin of the window, inclusive, as 2026-11-20T00:00:00Z.
     end:

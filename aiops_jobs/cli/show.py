@@ -100,36 +100,31 @@ def models(*, json: bool = False) -> None:
     show_rows(rows, as_json=json, title="Models")
 
 
-def tickets(*, pending: bool = False, json: bool = False) -> None:
-    """List the tickets as last seen, or the calls that are still to be made.
+def causes(*, json: bool = False) -> None:
+    """Show how often the first cause was right on closed incidents: the hit rates, and the latest abstention curve.
 
     Parameters
     ----------
-    pending:
-        Show the outbox instead: calls not yet answered, and those given up with their reason.
     json:
         Print JSON.
     """
     from aiops_jobs.bootstrap import bootstrap
-    from aiops_jobs.contracts.operations import TICKET_OUTBOX, TICKETS
+    from aiops_jobs.contracts.knowledge import CAUSE_CURVES
+    from aiops_jobs.contracts.outcomes import CAUSE_EVALUATIONS
 
     warehouse = bootstrap().warehouse
-    names: tuple[str, ...]
-    if pending:
-        names = (
-            "endpoint",
-            "external_key",
-            "ticket_action",
-            "outbox_state",
-            "attempt_count",
-            "last_error",
-            "outbox_id",
-        )
-        rows = [row for row in pick(warehouse.read(TICKET_OUTBOX), *names) if row["outbox_state"] != "sent"]
-        show_rows(rows, as_json=json, title="Outbox")
+    lineage = ("run_id", "code_version", "config_hash", "input_manifest_id", "policy_version")
+    rates = warehouse.read(CAUSE_EVALUATIONS, order_by=["window_end"]).drop_columns(list(lineage)).to_pylist()
+    names = ("method", "threshold", "answered_ratio", "hit_ratio", "sample_count", "window_end")
+    rows = pick(warehouse.read(CAUSE_CURVES, order_by=["window_end", "method", "threshold"]), *names)
+    latest = [row for row in rows if row["window_end"] == rows[-1]["window_end"]]
+    if json:
+        show_rows([{"evaluations": rates, "curve": latest}], as_json=True)
         return
-    names = ("endpoint", "remote_key", "ticket_state", "priority", "title", "opened_at", "resolved_at", "external_key")
-    show_rows(pick(warehouse.read(TICKETS, order_by=["opened_at"]), *names), as_json=json, title="Tickets")
+    show_rows(rates, as_json=False, title="Causes against closed tickets")
+    show_rows(
+        latest, as_json=False, title="Abstention curve: what is answered from a confidence on, and how much is right"
+    )
 
 
 def quarantine(table: str | None = None, *, limit: int = 50, json: bool = False) -> None:

@@ -5,14 +5,21 @@ To add a table: write a ``Table`` in the module of its shelf and list it there; 
 
 from __future__ import annotations
 
-from aiops_jobs.contracts import knowledge, operations, results, telemetry
+from aiops_jobs.contracts import knowledge, operations, outcomes, remediation, results, telemetry
 from aiops_jobs.contracts.table import Column, Kind, Table
 
 HANDED_ON = (results.FINDINGS, results.ANOMALIES)
 """Results that later jobs read: kept in the lake too, where every version can be read as of its time."""
 LAKE_TABLES: dict[str, Table] = {t.name: t for t in (*telemetry.LAKE_TABLES, *HANDED_ON)}
 WAREHOUSE_TABLES: dict[str, Table] = {
-    t.name: t for t in (*results.RESULT_TABLES, *knowledge.KNOWLEDGE_TABLES, *operations.OPERATION_TABLES)
+    t.name: t
+    for t in (
+        *results.RESULT_TABLES,
+        *knowledge.KNOWLEDGE_TABLES,
+        *outcomes.OUTCOME_TABLES,
+        *operations.OPERATION_TABLES,
+        *remediation.REMEDIATION_TABLES,
+    )
 }
 TABLES: dict[str, Table] = {**LAKE_TABLES, **WAREHOUSE_TABLES}
 

@@ -17,6 +17,7 @@ ALERT_SUPPRESSIONS = result_table(
         c.reason,
         c.suppressed_by,
         c.delay_s,
+        c.notifications_avoided,
         c.later_incident_id,
         c.is_harm,
         c.policy_version,

@@ -234,6 +234,8 @@ ROOT_CAUSES = result_table(
         c.statement,
         c.method,
         c.policy_version,
+        c.raw_confidence_ratio,
+        c.calibration_version,
     ),
     key=("incident_id", "cause_rank"),
     time="started_at",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -51,6 +52,16 @@ def instants(micros: Ints) -> pa.Array:
     return pa.array(micros, pa.int64(), mask=micros >= OPEN).cast(pa.timestamp("us", tz="UTC"))
 
 
+def instant_texts(micros: Ints) -> list[str]:
+    """Return instants as ids write them: ISO 8601 with microseconds and the offset of UTC."""
+    return [f"{text}+00:00" for text in np.datetime_as_string(micros.astype("datetime64[us]")).tolist()]
+
+
+def worded(is_one: Bools, one: str, other: str) -> pa.Array:
+    """Return a text column that says one thing where something holds, and another where not."""
+    return pa.array([other, one], pa.string()).take(pa.array(is_one.astype(np.int8)))
+
+
 def plain(column: pa.ChunkedArray) -> pa.Array:
     """Return a text column as one plain array, dictionaries decoded."""
     if pa.types.is_dictionary(column.type):
@@ -65,15 +76,116 @@ def texts_of(column: pa.ChunkedArray) -> list[str | None]:
     return texts
 
 
+T = TypeVar("T")
+S = TypeVar("S")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Words(Sequence[T], Generic[T]):
+    """One value a row, each distinct value kept once: what is computed from a value is computed once.
+
+    Args:
+        codes: Position in ``values`` of each row.
+        values: What the codes stand for.
+    """
+
+    codes: Ints
+    values: Sequence[T]
+
+    @classmethod
+    def of(cls, column: pa.ChunkedArray) -> Words[str | None]:
+        """Return a text column; values are distinct and sorted."""
+        return Words(*codes_of(column))
+
+    @classmethod
+    def repeated(cls, value: T, count: int) -> Words[T]:
+        """Return one value, ``count`` times."""
+        return Words(np.zeros(count, np.int64), [value])
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    @overload
+    def __getitem__(self, place: int) -> T: ...
+    @overload
+    def __getitem__(self, place: slice) -> Words[T]: ...
+    def __getitem__(self, place: int | slice) -> T | Words[T]:
+        if isinstance(place, slice):
+            return Words(self.codes[place], self.values)
+        return self.values[int(self.codes[place])]
+
+    def __iter__(self) -> Iterator[T]:
+        values = self.values
+        return (values[code] for code in self.codes.tolist())
+
+    def taken(self, order: Ints) -> Words[T]:
+        """Return the values of these rows, in this order."""
+        return Words(self.codes[order], self.values)
+
+    def mapped(self, change: Callable[[T], S]) -> Words[S]:
+        """Return what becomes of each row; ``change`` is called once a value."""
+        return Words(self.codes, [change(value) for value in self.values])
+
+    def where(self, test: Callable[[T], object]) -> Bools:
+        """Tell for which rows a test of their value holds."""
+        return np.array([bool(test(value)) for value in self.values], dtype=bool)[self.codes]
+
+    def followed(self, other: Words[T]) -> Words[T]:
+        """Return these rows and then others; equal values may then have several codes."""
+        codes = np.concatenate([self.codes, other.codes + len(self.values)])
+        return Words(codes, [*self.values, *other.values])
+
+    def unified(self) -> Words[T]:
+        """Return the same rows with one code for each distinct value in use."""
+        used = np.unique(self.codes)
+        known: dict[T, int] = {}
+        back = np.zeros(len(self.values), np.int64)
+        for code in used.tolist():
+            back[code] = known.setdefault(self.values[code], len(known))
+        return Words(back[self.codes], list(known))
+
+
+def combined(*columns: Words[Any]) -> Words[tuple[Any, ...]]:
+    """Return the tuples that several columns form; each combination in use is kept once."""
+    code = columns[0].codes
+    for column in columns[1:]:
+        code = compact(code * len(column.values) + column.codes)[0]
+    code, first = compact(code)
+    return Words(code, [tuple(column[int(row)] for column in columns) for row in first.tolist()])
+
+
+def compact(keys: Ints) -> tuple[Ints, Ints]:
+    """Return keys numbered from 0 in the order in which they first occur, and the first row of each (by hashing)."""
+    encoded = pa.array(keys).dictionary_encode()
+    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False)).astype(np.int64)
+    first = np.full(len(encoded.dictionary), len(keys), np.int64)
+    first[codes[::-1]] = np.arange(len(keys))[::-1]
+    return codes, first
+
+
 def codes_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Return a text column as codes, and the texts they stand for, sorted (the null, if any, is last)."""
-    encoded = plain(column).dictionary_encode(null_encoding="encode")
+    encoded = _encoded(column)
     words: list[str | None] = encoded.dictionary.to_pylist()
     order = sorted(range(len(words)), key=lambda i: (words[i] is None, words[i] or ""))
     rank = np.empty(len(words), np.int64)
     rank[order] = np.arange(len(words))
     codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False)).astype(np.int64)
     return rank[codes], [words[i] for i in order]
+
+
+def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
+    """Return a text column with one code for each distinct text, nulls among them; a dictionary is used as it is."""
+    if not pa.types.is_dictionary(column.type):
+        return plain(column).dictionary_encode(null_encoding="encode")
+    joined = column.unify_dictionaries().combine_chunks()
+    if isinstance(joined, pa.ChunkedArray):
+        return pa.array([], pa.string()).dictionary_encode()
+    words = joined.dictionary
+    is_whole = not joined.null_count and len(pc.unique(joined.indices)) == len(words)
+    if is_whole and pc.count_distinct(words, mode="all").as_py() == len(words):
+        return joined
+    return plain(column).dictionary_encode(null_encoding="encode")
 
 
 def floats_of(column: pa.ChunkedArray) -> Floats:

@@ -13,8 +13,10 @@ from aiops_jobs.identity import canonical_json
 from aiops_jobs.jobs.correlate import correlate
 from aiops_jobs.jobs.deliver import deliver
 from aiops_jobs.jobs.detect import detect
+from aiops_jobs.jobs.evaluate_causes import evaluate_causes
 from aiops_jobs.jobs.forecast import forecast
 from aiops_jobs.jobs.ingest import ingest
+from aiops_jobs.jobs.learn_patterns import learn_patterns
 from aiops_jobs.jobs.maintain import maintain
 from aiops_jobs.jobs.report import report
 from aiops_jobs.jobs.running import RunReport
@@ -42,12 +44,17 @@ AFTER_INGEST: tuple[Job, ...] = (
     Job("detect", detect, "Judge the metrics of the window and record what is unusual."),
     Job("forecast", forecast, "Forecast saturating resources and their time to breach."),
     Job("score_failures", score_failures, "Score every disk and host with the champion failure model."),
+    Job("evaluate_causes", evaluate_causes, "Judge our causes by closed tickets and calibrate confidence."),
     Job("correlate", correlate, "Group alerts and findings into incidents with ranked causes; suggest tickets."),
     Job("deliver", deliver, "Deliver the ticket outbox to the sinks, each ticket once."),
     Job("report", report, "Write the page and the summary of the window."),
     Job("maintain", maintain, "Remove what nobody can ask for any more."),
 )
-JOBS: dict[str, Job] = {job.name: job for job in AFTER_INGEST}
+NOW_AND_THEN: tuple[Job, ...] = (
+    Job("learn_patterns", learn_patterns, "Learn which alerts follow one another; propose correlation rules."),
+)
+"""What no night needs: it looks at weeks, and what it says waits for a person."""
+JOBS: dict[str, Job] = {job.name: job for job in (*AFTER_INGEST, *NOW_AND_THEN)}
 
 
 def ingest_steps(context: Context) -> list[tuple[str, str]]:

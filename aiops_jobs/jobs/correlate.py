@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, RUNBOOK_RECOMMENDATIONS, SIMILAR_INCIDENTS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -20,7 +22,16 @@ from aiops_jobs.contracts.results import (
     TICKET_SUGGESTIONS,
 )
 from aiops_jobs.contracts.table import Table
-from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.contracts.telemetry import (
+    CHANGES,
+    CONFIGURATION_ITEMS,
+    LOG_RECORDS,
+    SPANS,
+    TICKET_HISTORY,
+    TOPOLOGY_EDGES,
+)
+from aiops_jobs.core.alerts.harm import rule_health
+from aiops_jobs.core.columns import plain
 from aiops_jobs.core.incidents.correlation import (
     CorrelationResult,
     Facts,
@@ -31,10 +42,22 @@ from aiops_jobs.core.incidents.correlation import (
     prepare,
     wanted_windows,
 )
+from aiops_jobs.core.incidents.past import PAST_COLUMNS
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
+from aiops_jobs.core.runbooks.recommend import recommend
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.subjects import Around
 from aiops_jobs.core.tickets.suggest import Suggestions, to_suggestions
-from aiops_jobs.jobs.earlier import earlier_calls, earlier_members, notifications, still_going
+from aiops_jobs.jobs.earlier import (
+    earlier_calls,
+    earlier_members,
+    known_runbooks,
+    notifications,
+    past_notifications,
+    still_going,
+)
+from aiops_jobs.jobs.evaluate_causes import calibration_known_to
+from aiops_jobs.jobs.remembering import remembered, with_earlier
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
@@ -57,16 +80,27 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
     policies = context.policies
     reach = context_of(window, policies)
     with open_run(context, JOB, window, as_of, lookback=window.start - reach.start) as run:
+        facts = _facts(run)
         prepared = prepare(
-            _facts(run), policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
+            facts, policies=policies, span=run.span, known=earlier_members(run, context_of(run.span, policies))
         )
         context.progress(f"{JOB}: {len(prepared.groups)} groups of alerts and findings")
-        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies))
+        sure = calibration_known_to(run)
+        result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies, calibration=sure))
         everything = still_going(run, result)
-        suggested = _suggest(run, everything)
+        fitting, similar = _recommend(run, facts, result), remembered(run, result)
+        around = Around(
+            runbooks=known_runbooks(run, everything, fitting),
+            similar=with_earlier(run, similar, everything),
+            report_url=context.report_url,
+        )
+        suggested = _suggest(run, everything, around)
+        run.publish(RUNBOOK_RECOMMENDATIONS, fitting)
+        run.publish(SIMILAR_INCIDENTS, similar)
         run.publish(INCIDENTS, everything.incidents)
         _publish(run, result, suggested)
         run.details.update(_funnel(result, suggested))
+        run.details["suppression_rules"] = rule_health(result.alert_suppressions, policies)
     return report_of(run)
 
 
@@ -74,13 +108,18 @@ def _facts(run: Run) -> Facts:
     policies = run.context.policies
     reach = context_of(run.span, policies)
     lasting = Window(BEGINNING, run.span.end)
+    raw_alerts = notifications(run, reach)
     return Facts(
-        raw_alerts=notifications(run, reach),
+        raw_alerts=raw_alerts,
+        past_alerts=past_notifications(run, reach, raw_alerts),
         findings=run.read(FINDINGS, reach, sources=DETECTORS),
         anomalies=run.read(ANOMALIES, reach, sources=DETECTORS),
         changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
         items=run.read(CONFIGURATION_ITEMS, lasting),
         edges=run.read(TOPOLOGY_EDGES, lasting),
+        tickets=run.read(
+            TICKET_HISTORY, reach.extended(before=timedelta(seconds=policies.cost.lookback_s)), columns=PAST_COLUMNS
+        ),
     )
 
 
@@ -105,6 +144,7 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
     """Take personal data and secrets out of every text before it is stored."""
     return CorrelationResult(
         alerts=redact_columns(ALERTS, result.alerts),
+        alert_suppressions=redact_columns(ALERT_SUPPRESSIONS, result.alert_suppressions),
         incidents=redact_columns(INCIDENTS, result.incidents),
         incident_alerts=result.incident_alerts,
         priority_factors=result.priority_factors,
@@ -113,7 +153,19 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
     )
 
 
-def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
+def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
+    rows = recommend(
+        result,
+        facts.findings,
+        facts.anomalies,
+        facts.changes,
+        runbooks=run.context.runbooks,
+        policies=run.context.policies,
+    )
+    return redact_columns(RUNBOOK_RECOMMENDATIONS, rows)
+
+
+def _suggest(run: Run, result: CorrelationResult, around: Around) -> Suggestions:
     """Return what is due about incidents and the risks known now."""
     risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
@@ -124,12 +176,13 @@ def _suggest(run: Run, result: CorrelationResult) -> Suggestions:
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
         known=earlier_calls(run, result, risks),
-        report_url=run.context.report_url,
+        around=around,
     )
 
 
 def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> None:
     run.publish(ALERTS, result.alerts)
+    run.publish(ALERT_SUPPRESSIONS, result.alert_suppressions)
     run.publish(INCIDENT_ALERTS, result.incident_alerts)
     run.publish(PRIORITY_FACTORS, result.priority_factors)
     run.publish(ROOT_CAUSES, result.root_causes)
@@ -137,7 +190,10 @@ def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> Non
     span = Window(run.span.start, run.span.end + INSTANT)
     run.publish(TICKET_SUGGESTIONS, redact_columns(TICKET_SUGGESTIONS, suggested.suggestions), span=span)
     run_ids = pa.array([run.record.run_id] * suggested.outbox.num_rows, pa.string())
-    run.outbox = TICKET_OUTBOX.conform(suggested.outbox.append_column("run_id", run_ids))
+    calls = suggested.outbox.append_column("run_id", run_ids)
+    until = pa.array([run.window.end] * calls.num_rows, TICKET_OUTBOX.to_arrow().field("told_until").type)
+    calls = calls.set_column(calls.schema.get_field_index("told_until"), "told_until", until)
+    run.outbox = TICKET_OUTBOX.conform(calls)
 
 
 def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, object]:
@@ -148,6 +204,9 @@ def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, obje
     return {
         "events": events,
         "alerts": result.alerts.num_rows,
+        "alerts_suppressed": pc.sum(pc.equal(plain(result.alerts["alert_state"]), "suppressed")).as_py() or 0,
+        "notifications_avoided": pc.sum(result.alert_suppressions["notifications_avoided"]).as_py() or 0,
+        "suppression_harm": pc.sum(result.alert_suppressions["is_harm"]).as_py() or 0,
         "members": result.incident_alerts.num_rows,
         "incidents": result.incidents.num_rows,
         **{f"incidents_{name}": count for name, count in sorted(priorities.items())},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -28,8 +28,6 @@ LONG_RUN_UP = timedelta(days=7)
 """How far it judges those that are anomalous even there. What lasts longer keeps the end it was last seen with."""
 SERIES_BLOCK = 1000
 """Series held in memory at a time."""
-SILENCES = replace(FINDINGS, grain="one entity, or one whole source, that stopped reporting")
-"""The same table in the warehouse, not handed on through the lake: incidents are made of anomalies."""
 
 
 @dataclass(slots=True)
@@ -70,7 +68,7 @@ def detect(context: Context, window: Window, as_of: datetime) -> RunReport:
         run.publish(FINDINGS, found, scope=(Filter("finding_kind", "anomaly"),))
         # Ingestion speaks about the quality of data too; what is ours is told apart by the policy it follows.
         ours = (Filter("finding_kind", "data_quality"), Filter("policy_version", version))
-        run.publish(SILENCES, silences, scope=ours)
+        run.publish(FINDINGS, silences, scope=ours, is_handed_on=False)  # incidents are made of anomalies
         run.details.update(tally.details, anomalies=anomalies.num_rows, silences=silences.num_rows)
     return report_of(run)
 

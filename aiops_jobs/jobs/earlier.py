@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aiops_jobs.contracts.knowledge import RUNBOOK_RECOMMENDATIONS
 from aiops_jobs.contracts.operations import RUNS, TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -25,6 +26,7 @@ from aiops_jobs.core.columns import names_without_lineage
 from aiops_jobs.core.incidents.carry import carry_on
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.incidents.members import to_members
+from aiops_jobs.core.runbooks.recommend import first_lines
 from aiops_jobs.core.tickets.subjects import risk_key
 from aiops_jobs.core.tickets.suggest import KnownCall
 from aiops_jobs.jobs.running import INSTANT, Run
@@ -57,6 +59,21 @@ def notifications(run: Run, reach: Window) -> pa.Table:
         start = earlier.start
         cut = _fingerprints(more, Window(start, start + margin))
     return pa.concat_tables(parts).unify_dictionaries()
+
+
+def past_notifications(run: Run, reach: Window, now: pa.Table) -> pa.Table:
+    """Return the notifications before a stretch that is judged, as far back as suppression learns from.
+
+    Args:
+        run: Reads as known at its ``as_of``.
+        reach: The stretch.
+        now: What is judged: the alerts of the stretch, and earlier ones that were firing when it began.
+    """
+    oldest = pc.min(now["observed_at"]).as_py()
+    first = min(reach.start, oldest) if oldest else reach.start
+    day = first.replace(hour=0, minute=0, second=0, microsecond=0)
+    length = timedelta(seconds=run.context.policies.suppression.history_s)
+    return run.read(RAW_ALERTS, Window(day - length, reach.start))
 
 
 def _fingerprints(rows: pa.Table, window: Window) -> pa.Array:
@@ -142,6 +159,15 @@ def still_going(run: Run, result: CorrelationResult) -> CorrelationResult:
             result.priority_factors, _plain(PRIORITY_FACTORS, warehouse.read(PRIORITY_FACTORS, where=kept))
         ),
     )
+
+
+def known_runbooks(run: Run, result: CorrelationResult, fitting: pa.Table) -> dict[str, str]:
+    """Return what tickets say about runbooks: as found now, and for incidents carried on, as found when they began."""
+    now = fitting.to_pylist()
+    told = {row["incident_id"] for row in now}
+    rest = [name for name in result.incidents["incident_id"].to_pylist() if name not in told]
+    stored = run.context.warehouse.read(RUNBOOK_RECOMMENDATIONS, where=[Filter("incident_id", rest)])
+    return first_lines([*_known(run, stored).to_pylist(), *now])
 
 
 def _known(run: Run, rows: pa.Table) -> pa.Table:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aiops_jobs.contracts import Table
+from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.errors import NotFoundError
@@ -59,6 +60,7 @@ def _incident(context: Context, incident_id: str) -> Sections:
         "Members": members,
         "Findings in it": _rows(context, r.FINDINGS, [Filter("finding_id", ids)]),
         "Alerts in it": _rows(context, r.ALERTS, [Filter("alert_id", ids)]),
+        "Runbooks that fit": _rows(context, k.RUNBOOK_RECOMMENDATIONS, by_id),
         "Ticket": _rows(context, r.TICKET_SUGGESTIONS, [Filter("subject_id", incident_id)]),
         "Deliveries": _rows(context, o.TICKET_OUTBOX, [Filter("subject_id", incident_id)]),
     }

@@ -34,9 +34,6 @@ from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
 
 TABLES: Mapping[str, Table] = {table.name: table for table in INGESTED}
-OWN_FINDINGS = replace(FINDINGS, grain="one statement about the data of one table of one source in one window")
-"""The same table in the warehouse. Not equal to `FINDINGS` and so not handed on through the lake: what a job hands on
-is replaced as a whole, and every table of every source is a run of this job."""
 
 
 @dataclass(slots=True)
@@ -144,7 +141,8 @@ def _tell(run: Run, question: _Question, state: Standing, *, published: bool) ->
     run.health = to_source_health(delivery, state, run_id=run.record.run_id, as_of=question.as_of, published=published)
     findings = to_findings(delivery, state, policy_version=question.context.policies.version("ingest"))
     scope = (Filter("finding_kind", "data_quality"), Filter("entity_id", delivery.entity_id))
-    run.publish(OWN_FINDINGS, findings, scope=scope)
+    # What a job hands on through the lake is replaced as a whole, and every table of every source is a run of this job.
+    run.publish(FINDINGS, findings, scope=scope, is_handed_on=False)
     counts = run.health.select([n for n in SOURCE_HEALTH.names if n.startswith("rows_")]).to_pylist()[0]
     run.details |= {**question.parameters, "state": state.state, **counts}
 

@@ -53,7 +53,7 @@ class Run:
         self.health: pa.Table | None = None
         self.outbox: pa.Table | None = None
         self._inputs: dict[str, InputFile] = {}
-        self._tables: list[TableRows] = []
+        self._tables: list[tuple[TableRows, bool]] = []
         self._upserts: list[TableRows] = []
         self._quality: list[pa.Table] = []
 
@@ -95,13 +95,21 @@ class Run:
         return "man-" + digest(sorted((i.path, i.sha256) for i in self._inputs.values()))[:24]
 
     def publish(
-        self, table: Table, rows: pa.Table, *, scope: Sequence[Filter] = (), span: Window | None = None
+        self,
+        table: Table,
+        rows: pa.Table,
+        *,
+        scope: Sequence[Filter] = (),
+        span: Window | None = None,
+        is_handed_on: bool = True,
     ) -> None:
         """Queue rows of a result table (without lineage columns) as all that is known about ``span``.
 
-        Rows of a table that later jobs read also go to the lake, under this job's name.
+        Rows of a table that later jobs read also go to the lake, under this job's name, unless no later job wants
+        these (``is_handed_on``).
         """
-        self._tables.append(TableRows(table, rows, scope=tuple(scope), span=span))
+        item = TableRows(table, rows, scope=tuple(scope), span=span)
+        self._tables.append((item, is_handed_on and table in HANDED_ON))
 
     def upsert(self, table: Table, rows: pa.Table) -> None:
         """Queue rows to be written by key alone."""
@@ -123,15 +131,16 @@ class Run:
         """Stamp, judge and hand on everything queued; return what is to be committed."""
         manifest = self.input_manifest_id
         self._record_policies()
-        tables = [self._stamped(item, manifest) for item in self._tables]
+        stamped = [(self._stamped(item, manifest), is_handed_on) for item, is_handed_on in self._tables]
+        tables = [item for item, _ in stamped]
         for name in dict.fromkeys(item.table.name for item in tables):
             parts = [item for item in tables if item.table.name == name]
             rows = pa.concat_tables([item.rows for item in parts]).unify_dictionaries()
             failed = critical_failures(self.judge(parts[0].table, rows, stage="publish", source=self.record.job))
             if failed:
                 raise ContractError(name, failed)
-        for item in tables:
-            if item.table in HANDED_ON:
+        for item, is_handed_on in stamped:
+            if is_handed_on:
                 self._hand_on(item)
         published = sum(item.rows.num_rows for item in tables)
         record = RunRecord(

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.runbooks.runbook import Runbook
 from aiops_jobs.ports.lake import Lake
 from aiops_jobs.ports.sinks import Sink
 from aiops_jobs.ports.sources import Source
@@ -65,8 +66,12 @@ class Context:
     config_hash: str
     source_hashes: Mapping[str, str]
     """Digest of each source's settings, secrets excluded."""
+    runbooks: tuple[Runbook, ...] = ()
+    """What may be done about incidents."""
     estate: str = "estate"
     """What people call what is watched."""
+    stopped: Callable[[], str | None] = lambda: None
+    """Why no ticket may go out (the kill switch); null while they may. Asked before every call to a sink."""
     report_url: str | None = None
     """Where finished pages are served, if they are."""
     progress: Callable[[str], None] = lambda _: None

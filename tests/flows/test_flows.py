@@ -29,12 +29,14 @@ def test_every_entry_point_is_a_flow_with_a_description_and_a_form():
     from prefect.flows import load_flow_from_entrypoint
 
     deployments = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
-    assert len(deployments) == 10
+    assert len(deployments) == 11
     for deployment in deployments:
         path, name = deployment["entrypoint"].split(":")
         loaded = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
         assert loaded.description
-        assert "WindowParameters" in str(loaded.parameters.model_dump())
+        assert ("RemediationParameters" if name == "remediate" else "WindowParameters") in str(
+            loaded.parameters.model_dump()
+        )
         assert all(s["timezone"] == "UTC" for s in deployment["schedules"])
 
 

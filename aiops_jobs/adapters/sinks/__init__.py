@@ -1,7 +1,8 @@
 """Systems tickets are delivered to, by kind.
 
-To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answers the port ``Sink``; add a line below;
-run ``tests/conformance/test_sinks.py``, which will find it.
+To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answers the port ``TicketSink`` or
+``EventSink``; add a line below; write ``tests/desks/<kind>.py``, a desk that answers as the vendor does; run
+``tests/conformance/test_sinks.py``, which will find both.
 """
 
 SINKS: dict[str, str] = {

@@ -17,10 +17,12 @@ from pydantic import BaseModel, ConfigDict
 
 from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.files import locked, make_folder, write_atomic
+from aiops_jobs.core.tickets.limits import cut
 from aiops_jobs.errors import ConnectorError
 from aiops_jobs.ports import Check, Draft, SinkTraits, Ticket
 
 NUMBER_DIGITS = 6
+TITLE_LIMIT = SinkTraits().title_limit
 
 
 class Settings(BaseModel):
@@ -41,7 +43,9 @@ class FileSink:
 
     def __init__(self, name: str, settings: Settings) -> None:
         self.name = name
-        self.traits = SinkTraits(mode=settings.mode, scopes=("write to the folder",))
+        self.traits = SinkTraits(
+            mode=settings.mode, can_reopen=True, can_link=True, can_comment=True, scopes=("write to the folder",)
+        )
         self._folder = settings.path
 
     def check(self) -> Sequence[Check]:
@@ -97,6 +101,27 @@ class FileSink:
                 )
         return self._read_back(ticket.remote_key)
 
+    def reopen(self, ticket: Ticket, note: str) -> Ticket:
+        """Open a resolved ticket again; an open one stays as it is."""
+        with locked(self._lock, exclusive=True):
+            stored = self._stored(ticket.remote_key)
+            if stored["state"] in {"resolved", "closed"}:
+                opened = {"state": "in_progress", "resolved_at": None}
+                self._save(_touched(stored, opened, act="reopened", note=note))
+        return self._read_back(ticket.remote_key)
+
+    def comment(self, ticket: Ticket, text: str) -> None:
+        """Write a comment into the history."""
+        with locked(self._lock, exclusive=True):
+            self._save(_touched(self._stored(ticket.remote_key), {}, act="commented", text=text))
+
+    def link(self, ticket: Ticket, earlier: Ticket) -> None:
+        """Name the earlier ticket in the later one."""
+        with locked(self._lock, exclusive=True):
+            stored = self._stored(ticket.remote_key)
+            if stored.get("follows") != earlier.remote_key:
+                self._save(_touched(stored, {"follows": earlier.remote_key}, act="linked"))
+
     @property
     def _lock(self) -> Path:
         return self._folder / ".lock"
@@ -118,10 +143,11 @@ class FileSink:
 
 def _said(draft: Draft) -> dict[str, Any]:
     return {
-        "title": draft.title,
+        "title": cut(draft.title, TITLE_LIMIT),
         "body": draft.body,
         "priority": draft.priority,
         "assignment_group": draft.assignment_group,
+        "assignee": draft.assignee,
         "started_at": draft.started_at,
         "fields": dict(draft.fields),
     }
@@ -157,4 +183,7 @@ def _ticket(stored: Mapping[str, Any]) -> Ticket:
         updated_at=instant("updated_at"),
         resolved_at=instant("resolved_at"),
         content_sha256=stored["fields"].get("content_sha256"),
+        assignee=stored.get("assignee"),
+        is_duplicate=stored.get("is_duplicate", False),
+        merged_into=stored.get("merged_into"),
     )

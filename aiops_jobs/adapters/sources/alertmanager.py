@@ -20,10 +20,11 @@ from typing import Any, Literal
 import httpx
 import msgspec
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import Field, model_validator
 
-from aiops_jobs.adapters.http import HTTPClient, Reply
-from aiops_jobs.adapters.sources.labels import LabelRules, alert_fingerprint, origin_of
+from aiops_jobs.adapters.connection import Connection
+from aiops_jobs.adapters.http import Reply
+from aiops_jobs.adapters.sources.labels import ALERT_SEVERITIES, LabelRules, LabelSettings, alert_fingerprint, origin_of
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
@@ -32,28 +33,14 @@ from aiops_jobs.ports import Batch, Check, Reject
 from aiops_jobs.window import Window
 
 ALERTS_PATH = "/api/v2/alerts"
-SEVERITIES = {
-    "critical": "critical",
-    "page": "critical",
-    "emergency": "critical",
-    "fatal": "critical",
-    "warning": "warning",
-    "info": "info",
-    "informational": "info",
-    "notice": "info",
-    "none": "info",
-}
-"""What common values of a ``severity`` label mean; any other is a warning."""
 SUMMARY_CHARACTERS = 500
 RAW_CHARACTERS = 4096
 NEVER = datetime(1970, 1, 1, tzinfo=UTC)
 """Times before it mean *not yet*: Go writes the year 1."""
 
 
-class Settings(BaseModel):
+class Settings(LabelSettings, Connection):
     """Where alerts are to be had."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
     kind: Literal["alertmanager"] = "alertmanager"
     url: str = ""
@@ -64,30 +51,11 @@ class Settings(BaseModel):
     """Matchers, all of which an active alert must fit: ``team="web"``."""
     has_suppressed: bool = False
     """Whether silenced and inhibited alerts count too."""
-    service_labels: tuple[str, ...] = ("service", "service_name")
-    """Labels that name the service; the first an alert has counts."""
-    host_labels: tuple[str, ...] = ("host", "host_name", "instance")
-    """Labels that name the host; a port is taken off."""
-    entity_labels: tuple[str, ...] = ("entity_id", "entity")
-    """Labels that name the configuration item as kind/name; without one it is the service, else the host."""
     severity_label: str = "severity"
     """Label that says how bad it is."""
     severities: dict[str, Literal["info", "warning", "critical"]] = Field(default_factory=dict)
-    """What its values mean, where they differ from the usual ones."""
-    external_labels: tuple[str, ...] = ()
-    """Labels added by the Prometheus that sent the alert (``prometheus``, ``replica``): no part of the alert."""
-    token: SecretStr | None = None
-    """Bearer token."""
-    user: str = ""
-    """User of basic authentication."""
-    password: SecretStr = SecretStr("")
-    """Password of basic authentication."""
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-    """Further headers, such as ``X-Scope-OrgID``."""
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's."""
-    timeout_s: float = Field(default=30.0, gt=0)
-    """Deadline of one request."""
+    """What its values mean, where they differ from the usual ones; a word nobody knows is a warning, and stays in the
+    labels."""
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Settings:
@@ -131,22 +99,10 @@ class AlertmanagerSource:
     def __init__(self, name: str, settings: Settings, *, transport: httpx.BaseTransport | None = None) -> None:
         self.name = name
         self._settings = settings
-        labels = LabelRules(
-            settings.service_labels, settings.host_labels, settings.entity_labels, settings.external_labels
-        )
-        self._rules = AlertRules(labels, settings.severity_label, {**SEVERITIES, **settings.severities})
+        self._rules = AlertRules(settings.rules, settings.severity_label, {**ALERT_SEVERITIES, **settings.severities})
         self._client = None
         if settings.url:
-            self._client = HTTPClient(
-                name,
-                settings.url,
-                headers=settings.headers,
-                auth=(settings.user, settings.password) if settings.user else None,
-                bearer=settings.token,
-                timeout_s=settings.timeout_s,
-                ca_file=settings.ca_file,
-                transport=transport,
-            )
+            self._client = settings.client(name, transport=transport)
 
     def check(self) -> Sequence[Check]:
         """Ask for the version, and look whether the spool is there."""
@@ -261,6 +217,7 @@ def _row(alert: _Alert, rules: AlertRules, *, source: str) -> dict[str, Any]:
         "alert_fingerprint": alert_fingerprint(
             source=source,
             alert_name=alert_name,
+            entity_id=origin.entity_id,
             service_name=origin.service_name,
             host_name=origin.host_name,
             labels=origin.labels,

@@ -24,7 +24,7 @@ DERIVED = frozenset({"source", "series_id", "record_id", "event_id", "alert_fing
 """Columns that need not be in a file."""
 
 SERIES = ("metric_name", "entity_id", "service_name", "host_name", "labels")
-ALERT = ("alert_name", "service_name", "host_name", "labels")
+ALERT = ("alert_name", "entity_id", "service_name", "host_name", "labels")
 RECORD = ("observed_at", "service_name", "host_name", "severity_text", "body", "trace_id", "span_id", "attributes")
 
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from aiops_jobs.adapters.sources.derived import DERIVED, combinations
 from aiops_jobs.adapters.sources.file_pieces import Mask
 from aiops_jobs.adapters.sources.file_times import TimeRules, to_instants
+from aiops_jobs.adapters.sources.labels import ALERT_SEVERITIES
 from aiops_jobs.contracts.table import Column, Kind, Table
 
 _NUMBER = r"^[+-]?(\d+\.?\d*([eE][+-]?\d+)?|\.\d+([eE][+-]?\d+)?|[iI]nf(inity)?|[nN]a[nN])$"
@@ -227,6 +228,13 @@ def log_severities(values: pa.Array) -> pa.Array:
     """Return log severities as the contract spells them, where they are common ones."""
     capitals = pc.utf8_upper(pc.utf8_trim_whitespace(_plain(values)))
     return translated(capitals, LOG_SEVERITIES)
+
+
+def alert_severities(values: pa.Array) -> pa.Array:
+    """Return severities of alerts as the contract spells them; a word nobody knows stays and will be quarantined."""
+    words = _plain(values)
+    known = {w: ALERT_SEVERITIES.get(w.strip().lower(), w) for w in pc.unique(words).to_pylist() if w is not None}
+    return translated(words, known)
 
 
 def _canonical(text: str) -> str | None:

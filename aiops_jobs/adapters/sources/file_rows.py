@@ -18,6 +18,7 @@ from aiops_jobs.adapters.sources.derived import DERIVED, with_derived
 from aiops_jobs.adapters.sources.file_columns import (
     Cells,
     ColumnPlan,
+    alert_severities,
     joined_objects,
     log_severities,
     to_cells,
@@ -27,7 +28,7 @@ from aiops_jobs.adapters.sources.file_columns import (
 from aiops_jobs.adapters.sources.file_pieces import WHOLE_FILE, Fault, Int64s, Mask, Piece
 from aiops_jobs.adapters.sources.file_times import DETAILS, INSTANT, TimeRules, to_instants
 from aiops_jobs.contracts.table import Kind
-from aiops_jobs.contracts.telemetry import LOG_RECORDS
+from aiops_jobs.contracts.telemetry import LOG_RECORDS, RAW_ALERTS
 from aiops_jobs.ports import Batch, Reject
 from aiops_jobs.window import Window
 
@@ -234,6 +235,8 @@ def _in_our_words(name: str, values: pa.Array, rules: RowRules) -> pa.Array:
         values = translated(values, rules.translations[name])
     if name == "severity_text" and rules.plan.table is LOG_RECORDS:
         return log_severities(values)
+    if name == "severity" and rules.plan.table is RAW_ALERTS:
+        return alert_severities(values)
     return values
 
 

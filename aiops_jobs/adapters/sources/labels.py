@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from pydantic import BaseModel, ConfigDict
+
 from aiops_jobs.identity import canonical_json, fingerprint
+
+ALERT_SEVERITIES = {
+    **dict.fromkeys(("critical", "page", "emergency", "fatal", "disaster", "major", "high", "p1", "sev1"), "critical"),
+    **dict.fromkeys(("warning", "warn", "error", "minor", "average", "medium", "moderate", "p2", "sev2"), "warning"),
+    **dict.fromkeys(("info", "information", "informational", "notice", "none", "low", "debug", "ok"), "info"),
+}
+"""What common words of monitoring systems for a severity mean, in lower case."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,26 @@ class LabelRules:
     entity: Sequence[str] = ("entity_id", "entity")
     external: Sequence[str] = ()
     """Labels a server adds to everything it tells others: no part of the thing."""
+
+
+class LabelSettings(BaseModel):
+    """What the labels of a system mean."""
+
+    model_config = ConfigDict(use_attribute_docstrings=True)
+
+    service_labels: tuple[str, ...] = ("service", "service_name")
+    """Labels that name the service; the first that is there counts."""
+    host_labels: tuple[str, ...] = ("host", "host_name", "instance")
+    """Labels that name the host; a port is taken off."""
+    entity_labels: tuple[str, ...] = ("entity_id", "entity")
+    """Labels that name the configuration item as kind/name; without one it is the service, else the host."""
+    external_labels: tuple[str, ...] = ()
+    """Labels a server adds to all it tells others (``prometheus``, ``replica``): no part of the thing, dropped."""
+
+    @property
+    def rules(self) -> LabelRules:
+        """The same, as `origin_of` reads them."""
+        return LabelRules(self.service_labels, self.host_labels, self.entity_labels, self.external_labels)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +81,23 @@ def entity_of(service_name: str | None, host_name: str | None) -> str | None:
 
 
 def alert_fingerprint(
-    *, source: str, alert_name: str | None, service_name: str | None, host_name: str | None, labels: str | None
+    *,
+    source: str,
+    alert_name: str | None,
+    entity_id: str | None,
+    service_name: str | None,
+    host_name: str | None,
+    labels: str | None,
 ) -> str:
-    """Return what makes two notifications speak of the same alert."""
+    """Return what makes two notifications speak of the same alert; names, values and nulls all count."""
     return fingerprint(
-        "alf", source=source, alert_name=alert_name, service_name=service_name, host_name=host_name, labels=labels
+        "alf",
+        source=source,
+        alert_name=alert_name,
+        entity_id=entity_id,
+        service_name=service_name,
+        host_name=host_name,
+        labels=labels,
     )
 
 

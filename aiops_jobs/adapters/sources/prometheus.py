@@ -14,15 +14,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import Annotated, Literal
 
 import httpx
 import numpy as np
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from aiops_jobs.adapters.http import HTTPClient, Reply
-from aiops_jobs.adapters.sources.labels import LabelRules
+from aiops_jobs.adapters.connection import Connection
+from aiops_jobs.adapters.http import Reply
+from aiops_jobs.adapters.sources.labels import LabelSettings
 from aiops_jobs.adapters.sources.prometheus_chunks import DamagedChunkError, decode_chunks
 from aiops_jobs.adapters.sources.prometheus_json import BadReplyError, Matrix, parse_matrix
 from aiops_jobs.adapters.sources.prometheus_read import (
@@ -62,42 +62,20 @@ def _selector(text: str) -> str:
     return text
 
 
-class Settings(BaseModel):
+class Settings(LabelSettings, Connection):
     """Where Prometheus is, and what to read from it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
-
     kind: Literal["prometheus"] = "prometheus"
-    url: str
-    """Address, with a path prefix if there is one: ``https://prometheus.example:9090``."""
     selectors: tuple[Annotated[str, AfterValidator(_selector)], ...] = ()
     """Series to read as they are: ``node_load1{job="node"}``."""
     queries: dict[str, str] = Field(default_factory=dict)
     """PromQL to evaluate on the grid, by the name its result gets as a metric."""
     step_s: float = Field(default=300.0, gt=0)
     """Distance of the grid points of queries, in seconds."""
-    service_labels: tuple[str, ...] = ("service", "service_name")
-    """Labels that name the service; the first a series has counts."""
-    host_labels: tuple[str, ...] = ("host", "host_name", "instance")
-    """Labels that name the host; a port is taken off."""
-    entity_labels: tuple[str, ...] = ("entity_id", "entity")
-    """Labels that name the configuration item as kind/name; without one it is the service, else the host."""
-    external_labels: tuple[str, ...] = ()
-    """Labels the server adds to what it tells others (its ``external_labels``): dropped."""
     units: dict[str, str] = Field(default_factory=dict)
     """UCUM units by metric name, where the name does not end in its unit."""
     has_remote_read: bool = True
     """False where remote read must not be tried."""
-    token: SecretStr | None = None
-    """Bearer token."""
-    user: str = ""
-    """User of basic authentication."""
-    password: SecretStr = SecretStr("")
-    """Password of basic authentication."""
-    headers: dict[str, SecretStr] = Field(default_factory=dict)
-    """Further headers, such as ``X-Scope-OrgID``."""
-    ca_file: Path | None = None
-    """Certificates to trust instead of the system's."""
     timeout_s: float = Field(default=120.0, gt=0)
     """Deadline of one request, which asks for at most a day."""
     max_body_bytes: int = Field(default=512 << 20, gt=0)
@@ -119,17 +97,7 @@ class PrometheusSource:
         self.name = name
         self._settings = settings
         self._streams = settings.has_remote_read
-        self._client = HTTPClient(
-            name,
-            settings.url,
-            headers=settings.headers,
-            auth=(settings.user, settings.password) if settings.user else None,
-            bearer=settings.token,
-            timeout_s=settings.timeout_s,
-            max_body_bytes=settings.max_body_bytes,
-            ca_file=settings.ca_file,
-            transport=transport,
-        )
+        self._client = settings.client(name, max_body_bytes=settings.max_body_bytes, transport=transport)
 
     def check(self) -> Sequence[Check]:
         """Ask for the version, for remote read, and whether every query is understood."""
@@ -162,13 +130,7 @@ class PrometheusSource:
         if table is not METRIC_POINTS:
             raise ConnectorError(self.name, f"delivers {METRIC_POINTS.name}, not {table.name}")
         settings = self._settings
-        rules = LabelRules(
-            service=settings.service_labels,
-            host=settings.host_labels,
-            entity=settings.entity_labels,
-            external=settings.external_labels,
-        )
-        book = SeriesBook(self.name, rules, settings.units)
+        book = SeriesBook(self.name, settings.rules, settings.units)
         first, last = window_ms(window)
         if last < first:
             return

@@ -24,16 +24,18 @@ from aiops_jobs.core.columns import (
     Bools,
     Ints,
     codes_of,
+    compact,
+    instant_texts,
     instants,
     micros_of,
     plain,
     rows_from,
     texts_of,
-    to_instant,
     to_micros,
+    worded,
 )
 from aiops_jobs.core.policies import AlertPolicy, Policies
-from aiops_jobs.identity import fingerprint
+from aiops_jobs.identity import fingerprints
 
 CONTENT = ("alert_status", "severity", "alert_name", "entity_id", "service_name", "host_name", "summary", "labels")
 """What makes two notifications of one episode the same."""
@@ -56,6 +58,25 @@ class _Events:
     def gap(self) -> Ints:
         """Time since the notification before."""
         return np.diff(self.at, prepend=self.at[:1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """Notifications as they came, and the order in which they are looked at."""
+
+    rows: pa.Table
+    order: Ints
+
+    def codes(self, name: str) -> tuple[Ints, int]:
+        """Return a text column in order, as codes, and how many different texts there are."""
+        codes, words = codes_of(self.rows[name])
+        return codes[self.order] if len(words) > 1 else codes, len(words)
+
+    def severity(self) -> Ints:
+        """Return the position in ``SEVERITIES`` of each, in order."""
+        codes, words = codes_of(self.rows["severity"])
+        places = [SEVERITIES.index(word) if word in SEVERITIES else 0 for word in words]
+        return np.array(places, np.int64)[codes][self.order]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,31 +109,46 @@ def to_alerts(raw_alerts: pa.Table, *, policies: Policies, until: datetime) -> p
         policies: `AlertPolicy` is followed.
         until: Event time up to which the rows speak; later notifications are not looked at.
     """
-    rows = raw_alerts.filter(pc.less(raw_alerts["observed_at"], pa.scalar(until, pa.timestamp("us", tz="UTC"))))
-    rows = rows.take(_order(rows))
-    events = _events(rows)
+    at = micros_of(raw_alerts["observed_at"])
+    rows = raw_alerts if (at < to_micros(until)).all() else raw_alerts.filter(pa.array(at < to_micros(until)))
+    codes, _ = codes_of(rows["alert_fingerprint"])
+    firing = np.asarray(pc.equal(plain(rows["alert_status"]), "firing").to_numpy(zero_copy_only=False), dtype=bool)
+    order = _order(codes, at[at < to_micros(until)], ~firing, rows["event_id"])
+    codes = codes[order]
+    events = _Events(codes, at[at < to_micros(until)][order], firing[order], np.diff(codes, prepend=-1) != 0)
     begins, attached = _episodes(events, policies.alerts)
     kept = np.flatnonzero(attached)
     if not kept.size:
         return rows_from(ALERTS, {name: [] for name in ALERTS.names})
     episode = np.cumsum(begins)[kept] - 1
     edges = np.flatnonzero(np.diff(episode, prepend=-1))
-    return _rows(rows, events, _Cut(kept, episode, edges), policies, to_micros(until))
+    return _rows(_Notes(rows, order), events, _Cut(kept, episode, edges), policies, to_micros(until))
 
 
-def _order(rows: pa.Table) -> pa.Array:
-    codes, _ = codes_of(rows["alert_fingerprint"])
-    resolved = pc.equal(plain(rows["alert_status"]), "resolved")
-    keys = pa.table(
-        {"code": codes, "at": micros_of(rows["observed_at"]), "resolved": resolved, "id": plain(rows["event_id"])}
-    )
-    return pc.sort_indices(keys, [(name, "ascending") for name in keys.column_names])
+def _order(codes: Ints, at: Ints, resolved: Bools, ids: pa.ChunkedArray) -> Ints:
+    """Return the order by fingerprint, time, state (what fires goes first) and id; ids are read only to break ties."""
+    order = np.arange(len(codes)) if (np.diff(at) >= 0).all() else np.argsort(at, kind="stable")
+    order = order[_stable(codes[order])]
+    same = (np.diff(codes[order]) == 0) & (np.diff(at[order]) == 0)
+    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(order) else order
+    if len(tied):
+        own = order[tied]
+        names = pa.table(
+            {
+                "code": codes[own],
+                "at": at[own],
+                "resolved": resolved[own],
+                "id": plain(ids.take(pa.array(own))),
+            }
+        )
+        order[tied] = own[np.asarray(pc.sort_indices(names, [(name, "ascending") for name in names.column_names]))]
+    return order
 
 
-def _events(rows: pa.Table) -> _Events:
-    codes, _ = codes_of(rows["alert_fingerprint"])
-    firing = np.asarray(pc.equal(plain(rows["alert_status"]), "firing").to_numpy(zero_copy_only=False), dtype=bool)
-    return _Events(codes, micros_of(rows["observed_at"]), firing, np.diff(codes, prepend=-1) != 0)
+def _stable(codes: Ints) -> Ints:
+    """Return a stable order of codes; few codes are sorted by counting, in linear time."""
+    few = len(codes) and int(codes.max()) < np.iinfo(np.uint16).max
+    return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
 
 
 def _changes(events: _Events) -> Bools:
@@ -123,12 +159,13 @@ def _changes(events: _Events) -> Bools:
 
 def _recent_changes(events: _Events, window_s: float) -> Ints:
     """Count, at each notification, the changes of state of its alert within the trailing window, itself included."""
-    if not events.at.size:
-        return np.zeros(0, np.int64)
+    changes = _changes(events)
+    if not changes.any():
+        return np.zeros(events.at.size, np.int64)
     at = (events.at - events.at.min()) // _MS
     window = int(window_s * SECOND) // _MS
     place = events.fingerprint * (int(at.max()) + window + 1) + at
-    total = np.concatenate([[0], np.cumsum(_changes(events))])
+    total = np.concatenate([[0], np.cumsum(changes)])
     since = np.searchsorted(place, place - window, side="right")
     own = np.maximum.accumulate(np.where(events.first, np.arange(at.size), 0))
     return np.asarray(total[1:] - total[np.maximum(since, own)], dtype=np.int64)
@@ -149,36 +186,40 @@ def _episodes(events: _Events, policy: AlertPolicy) -> tuple[Bools, Bools]:
     return begins, last_begin >= run
 
 
-def _rows(rows: pa.Table, events: _Events, cut: _Cut, policies: Policies, until: int) -> pa.Table:
+def _rows(notes: _Notes, events: _Events, cut: _Cut, policies: Policies, until: int) -> pa.Table:
     policy, kept, edges = policies.alerts, cut.kept, cut.edges
     resolved_at, resolved_by = _ends(events, cut, policy, until)
     count = np.diff(np.append(edges, kept.size))
-    head = rows.select(COPIED).take(pa.array(cut.heads))
+    head = notes.rows.select(COPIED).take(pa.array(notes.order[cut.heads]))
     started = events.at[cut.heads]
-    keys = zip(texts_of(head["alert_fingerprint"]), started.tolist(), strict=True)
+    recent, changed = _recent_changes(events, policy.flap_window_s)[kept], _changes(events)
     table = rows_from(
         ALERTS,
         {
             **{name: head[name] for name in COPIED},
-            "alert_id": [fingerprint("alt", alert_fingerprint=f, started_at=to_instant(at)) for f, at in keys],
-            "severity": [SEVERITIES[s] for s in np.maximum.reduceat(_severity(rows)[kept], edges).tolist()],
-            "alert_state": np.where(resolved_at < OPEN, "resolved", "open").tolist(),
+            "alert_id": _alert_ids(head["alert_fingerprint"], started),
+            "severity": pa.array(SEVERITIES).take(pa.array(np.maximum.reduceat(notes.severity()[kept], edges))),
+            "alert_state": worded(resolved_at < OPEN, "resolved", "open"),
             "started_at": instants(started),
             "last_event_at": instants(events.at[kept][cut.tails]),
             "resolved_at": instants(resolved_at),
-            "resolved_by": pa.array(resolved_by, pa.string()),
+            "resolved_by": resolved_by,
             "event_count": count,
-            "full_duplicate_count": count - _distinct(rows.take(pa.array(kept)), cut.episode),
-            "flap_count": np.add.reduceat(_changes(events)[kept].astype(np.int64), edges) - _changes(events)[cut.heads],
-            "is_flapping": np.maximum.reduceat(_recent_changes(events, policy.flap_window_s)[kept], edges)
-            >= policy.flap_changes,
-            "policy_version": [policies.version("alerts")] * len(started),
+            "full_duplicate_count": count - _distinct(notes, events, cut),
+            "flap_count": np.add.reduceat(changed[kept].astype(np.int64), edges) - changed[cut.heads],
+            "is_flapping": np.maximum.reduceat(recent, edges) >= policy.flap_changes,
+            "policy_version": pa.repeat(policies.version("alerts"), len(started)),
         },
     )
     return table.sort_by([("started_at", "ascending"), ("alert_id", "ascending")])
 
 
-def _ends(events: _Events, cut: _Cut, policy: AlertPolicy, until: int) -> tuple[Ints, list[str | None]]:
+def _alert_ids(keys: pa.ChunkedArray, started: Ints) -> list[str]:
+    """Return ``fingerprint("alt", alert_fingerprint=…, started_at=…)`` of each episode."""
+    return fingerprints("alt", "alert_fingerprint", texts_of(keys), "started_at", instant_texts(started))
+
+
+def _ends(events: _Events, cut: _Cut, policy: AlertPolicy, until: int) -> tuple[Ints, pa.Array]:
     """Return when each episode ended and by what: its last change to resolved, or its last word and a silence."""
     firing, at = events.firing[cut.kept], events.at[cut.kept]
     last_fire = np.maximum.accumulate(np.where(firing, np.arange(firing.size), -1))[cut.tails]
@@ -187,23 +228,20 @@ def _ends(events: _Events, cut: _Cut, policy: AlertPolicy, until: int) -> tuple[
     by_silence = ~by_event & (timeout < until)
     first_resolved = at[np.minimum(last_fire + 1, firing.size - 1)]
     ended = np.select([by_event, by_silence], [first_resolved, timeout], default=OPEN)
-    words = np.select([by_event, by_silence], ["integration", "timeout"], default="")
-    return ended.astype(np.int64), [word or None for word in words.tolist()]
+    words = pa.array(["integration", "timeout", None], pa.string())
+    return ended.astype(np.int64), words.take(pa.array(np.select([by_event, by_silence], [0, 1], default=2)))
 
 
-def _severity(rows: pa.Table) -> Ints:
-    codes = pc.index_in(plain(rows["severity"]), pa.array(SEVERITIES))
-    return np.asarray(codes.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
-
-
-def _distinct(rows: pa.Table, episode: Ints) -> Ints:
+def _distinct(notes: _Notes, events: _Events, cut: _Cut) -> Ints:
     """Count the different contents of each episode."""
-    code = episode
+    code = cut.episode
+    heads = np.flatnonzero(events.first)
+    alert = np.cumsum(events.first) - 1
     for name in CONTENT:
-        own, words = codes_of(rows[name])
-        if len(words) > 1:
-            _, code = np.unique(code * len(words) + own, return_inverse=True)
-    pairs = np.unique(np.stack([episode, code], axis=1), axis=0) if code is not episode else None
-    if pairs is None:
-        return np.ones(int(episode[-1]) + 1, np.int64)
-    return np.bincount(pairs[:, 0], minlength=int(episode[-1]) + 1).astype(np.int64)
+        own, count = notes.codes(name)
+        if count > 1 and (own != own[heads][alert]).any():
+            code = compact(code * count + own[cut.kept])[0]
+    if code is cut.episode:
+        return np.ones(len(cut.edges), np.int64)
+    _, first = compact(code)
+    return np.bincount(cut.episode[first], minlength=len(cut.edges)).astype(np.int64)

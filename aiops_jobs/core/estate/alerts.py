@@ -15,6 +15,7 @@ import pyarrow as pa
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
 from aiops_jobs.core.estate import catalogue as cat
 from aiops_jobs.core.estate.disks import Failure
+from aiops_jobs.core.estate.nuisances import Nuisance
 from aiops_jobs.core.estate.points import Mask
 from aiops_jobs.core.estate.signals import FAMILIES, Signals, entities_of
 from aiops_jobs.core.estate.spec import EPOCH, EstateSpec, Floats, Row
@@ -23,7 +24,11 @@ from aiops_jobs.identity import canonical_json, fingerprint
 
 REPEAT = timedelta(minutes=30)
 NOISE_PER_DAY = 6.0
-DUPLICATED_SHARE, LATE_SHARE, UNRESOLVED_SHARE, FLAPPING_SHARE = 0.25, 0.08, 0.07, 0.12
+FLAPPING_SHARE = 0.12
+DEFECTS = (0.25, 0.08, 0.07)
+"""Shares of episodes that are told twice, late, and never resolved."""
+TOLD_TWICE = (0.25, 0.0, 0.0)
+"""The same of nuisances."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +87,23 @@ class Episode:
 
 
 def to_raw_alerts(
-    spec: EstateSpec, world: World, signals: Signals, lost: dict[str, Mask], failures: tuple[Failure, ...]
+    spec: EstateSpec,
+    world: World,
+    signals: Signals,
+    lost: dict[str, Mask],
+    failures: tuple[Failure, ...],
+    nuisances: list[Nuisance],
 ) -> pa.Table:
-    """Return ``raw_alerts``, by time: what the rules say about the metrics, about dead disks, and noise."""
+    """Return ``raw_alerts``, by time: what the rules say about the metrics, about dead disks, noise and nuisances."""
     episodes = [episode for rule in RULES for episode in _evaluate(spec, world, signals, lost, rule)]
     episodes += _dead_disks(spec, failures)
     episodes += _noise(spec, world, signals)
     rng = spec.rng("alert defects")
-    rows = [row for episode in episodes for row in _notifications(rng, spec, world, episode)]
+    rows = [row for episode in episodes for row in _notifications(rng, spec, world, episode, DEFECTS)]
+    rng = spec.rng("nuisances")
+    for n in nuisances:
+        episode = Episode(n.rule, n.entity_id, n.severity, n.summary, n.started_at, n.ended_at, n.flaps)
+        rows += _notifications(rng, spec, world, episode, TOLD_TWICE)
     rows.sort(key=lambda row: (row["observed_at"], row["event_id"]))
     return pa.Table.from_pylist(rows, schema=RAW_ALERTS.to_arrow())
 
@@ -164,9 +178,11 @@ def _noise(spec: EstateSpec, world: World, signals: Signals) -> list[Episode]:
     return episodes
 
 
-def _notifications(rng: np.random.Generator, spec: EstateSpec, world: World, episode: Episode) -> list[Row]:
+def _notifications(
+    rng: np.random.Generator, spec: EstateSpec, world: World, episode: Episode, defects: tuple[float, float, float]
+) -> list[Row]:
     """Return the notifications of an episode, defects included."""
-    is_twice, is_late, is_unresolved = rng.random(3) < (DUPLICATED_SHARE, LATE_SHARE, UNRESOLVED_SHARE)
+    is_twice, is_late, is_unresolved = rng.random(3) < defects
     late = timedelta(seconds=int(rng.integers(240, 720))) if is_late else timedelta(0)
     told = _story(episode, is_unresolved=bool(is_unresolved), until=spec.window.end)
     if is_twice:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from aiops_jobs.contracts.telemetry import CHANGES
 from aiops_jobs.core.estate.kinds import Effects
+from aiops_jobs.core.estate.nuisances import Maintenance
 from aiops_jobs.core.estate.plan import SALE_FACTOR, Injection, Plan
 from aiops_jobs.core.estate.signals import Signals
 from aiops_jobs.core.estate.spec import EPOCH, EstateSpec, Row
@@ -38,10 +39,11 @@ REPAIRS: dict[str, tuple[str, str]] = {
 }
 
 
-def to_changes(spec: EstateSpec, world: World, plan: Plan) -> pa.Table:
+def to_changes(spec: EstateSpec, world: World, plan: Plan, planned: list[Maintenance]) -> pa.Table:
     """Return ``changes`` of history and window, by time."""
     rows = [*_deployments(spec, world, plan), *_ordinary(spec, world)]
     rows += [_event(event) for event in plan.events]
+    rows += [maintenance.to_change() for maintenance in planned]
     rows += [_culprit(spec, fault) for fault in plan.faults if fault.change_id]
     rows += [row for fault in (*plan.past, *plan.faults) for row in _repair(fault)]
     window = spec.window.extended(before=spec.history)

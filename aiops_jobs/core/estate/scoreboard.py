@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from aiops_jobs.core.alerts.funnel import Funnel, funnel
 from aiops_jobs.core.estate.ledger import Fault
 from aiops_jobs.core.estate.matching import (
     PREDICTIONS,
@@ -78,12 +79,22 @@ class Scoreboard:
     """Tickets about a fault that already has one at the same endpoint."""
     false_tickets: int
     """Tickets about nothing that was wrong."""
+    noise: Funnel
+    """What became of the notifications of the window."""
     faults: tuple[FaultRow, ...]
 
     @property
     def recall(self) -> float:
         """Share of detectable faults that were found; 1 where there was none."""
         return self.faults_found / self.faults_total if self.faults_total else 1.0
+
+    @property
+    def noise_reduction(self) -> float | None:
+        """Share of the notifications of monitoring systems that nobody gets: one per ticket remains; null without any.
+
+        Tickets about predictions count as well, though no notification led to them.
+        """
+        return 1.0 - self.tickets_opened / self.noise.events if self.noise.events else None
 
     @property
     def false_incidents(self) -> int:
@@ -125,6 +136,14 @@ class Scoreboard:
             "tickets_per_fault": self.tickets_per_fault,
             "duplicate_tickets": self.duplicate_tickets,
             "false_tickets": self.false_tickets,
+            "notifications": self.noise.events,
+            "notifications_avoided": self.noise.notifications_avoided,
+            "noise_reduction": self.noise_reduction,
+            "alerts": self.noise.alerts,
+            "alerts_suppressed": self.noise.suppressed,
+            **{f"suppressed_{kind}": count for kind, count in self.noise.suppressed_by_kind.items()},
+            "suppression_harm": self.noise.harm,
+            "suppression_delay_s": self.noise.harm_delay_s,
         }
 
     def to_rows(self) -> list[dict[str, Any]]:
@@ -138,8 +157,8 @@ def score(ledger: Sequence[Fault], tables: Mapping[str, pa.Table], window: Windo
     Args:
         ledger: The faults.
         tables: Result tables by contract name: ``incidents``, ``incident_alerts``, ``alerts``, ``findings``,
-            ``root_causes``, ``capacity_risks``, ``failure_risks``, and ``tickets`` or ``ticket_outbox``
-            (``tickets`` is used where both are given). A missing table counts as empty.
+            ``root_causes``, ``capacity_risks``, ``failure_risks``, ``alert_suppressions``, and ``tickets`` or
+            ``ticket_outbox`` (``tickets`` is used where both are given). A missing table counts as empty.
         window: The judged period; incidents that begin outside it, and findings that were known before it or after
             its end, are left out.
     """
@@ -173,6 +192,7 @@ def score(ledger: Sequence[Fault], tables: Mapping[str, pa.Table], window: Windo
         tickets_opened=len(tickets),
         duplicate_tickets=len(owned) - len(set(owned)),
         false_tickets=len(tickets) - len(owned),
+        noise=funnel(tables, window),
         faults=rows,
     )
 

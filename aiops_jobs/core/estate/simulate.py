@@ -12,6 +12,7 @@ from aiops_jobs.core.estate.disks import wear_out
 from aiops_jobs.core.estate.kinds import Effects, Stage, stage
 from aiops_jobs.core.estate.ledger import Fault
 from aiops_jobs.core.estate.logs import to_log_records
+from aiops_jobs.core.estate.nuisances import maintenances, nuisances
 from aiops_jobs.core.estate.physics import disturb
 from aiops_jobs.core.estate.plan import Injection, make_plan
 from aiops_jobs.core.estate.points import disturbed, missing, to_metric_points
@@ -41,7 +42,8 @@ def simulate(spec: EstateSpec) -> Estate:
     calm = calm_signals(spec, world)
     faults = _acts(spec, world, calm, plan.faults)
     others = _acts(spec, world, calm, (*plan.past, *plan.events))
-    changes = to_changes(spec, world, plan)
+    planned = maintenances(spec, world, plan)
+    changes = to_changes(spec, world, plan, planned)
     effects = [(on.span, effect) for on, effect in (*faults, *others)] + restarts_of(changes, world, calm)
     signals = disturbed(calm, effects)
     lost = missing(spec, world, [fault for fault in plan.faults if fault.kind == "source_gap"])
@@ -51,11 +53,11 @@ def simulate(spec: EstateSpec) -> Estate:
         "metric_points": to_metric_points(spec, world, signals, lost, wear),
         "log_records": to_log_records(spec, world, signals, faults, spans),
         "spans": spans,
-        "raw_alerts": to_raw_alerts(spec, world, signals, lost, wear.failures),
+        "raw_alerts": to_raw_alerts(spec, world, signals, lost, wear.failures, nuisances(spec, world, plan, planned)),
         "changes": changes,
         "configuration_items": to_configuration_items(world, spec),
         "topology_edges": to_topology_edges(world, spec),
-        "ticket_history": to_ticket_history(spec, world, plan.past, wear.failures),
+        "ticket_history": to_ticket_history(spec, world, plan, wear.failures),
     }
     ledger = [to_fault(on, effect, spec) for on, effect in faults]
     ledger += [disk_fault(failure, world, spec) for failure in wear.failures if failure.failed_at >= spec.window.start]

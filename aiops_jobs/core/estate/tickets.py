@@ -10,7 +10,7 @@ import pyarrow as pa
 from aiops_jobs.contracts.telemetry import TICKET_HISTORY
 from aiops_jobs.core.estate import catalogue as cat
 from aiops_jobs.core.estate.disks import Failure
-from aiops_jobs.core.estate.plan import Injection
+from aiops_jobs.core.estate.plan import Injection, Plan
 from aiops_jobs.core.estate.signals import entities_of
 from aiops_jobs.core.estate.spec import EstateSpec, Row
 from aiops_jobs.core.estate.world import World
@@ -86,17 +86,16 @@ REQUESTS: tuple[tuple[str, str, str, str, str], ...] = (
 )
 
 
-def to_ticket_history(
-    spec: EstateSpec, world: World, past: tuple[Injection, ...], failures: tuple[Failure, ...]
-) -> pa.Table:
+def to_ticket_history(spec: EstateSpec, world: World, plan: Plan, failures: tuple[Failure, ...]) -> pa.Table:
     """Return ``ticket_history`` as its system tells it at the end of the window, by time.
 
     Faults of the window have no tickets here (to open them is the house's work), but for disks: those who replace
-    them write it down.
+    them write it down. What breaks has broken before: each root has a ticket about the same trouble in the past.
     """
     rng = spec.rng("tickets")
     rows = [*_disks(failures), *_incidents(spec, world, rng), *_requests(spec, rng)]
-    rows += [_incident(world, p.kind, p.root, p.started_at, p.ended_at) for p in past]
+    rows += [_incident(world, p.kind, p.root, p.started_at, p.ended_at) for p in plan.past]
+    rows += _earlier(spec, world, plan.faults)
     rows = [row for row in rows if row["opened_at"] < spec.window.end]
     rows.sort(key=lambda row: (row["opened_at"], row["title"], str(row["entity_id"])))
     for number, row in enumerate(rows):
@@ -136,6 +135,19 @@ def _incidents(spec: EstateSpec, world: World, rng: np.random.Generator) -> list
         root = entities[int(rng.integers(0, len(entities)))]
         at = spec.window.start - timedelta(days=float(rng.uniform(newest, oldest)))
         rows.append(_incident(world, kind, root, at, at + timedelta(hours=float(rng.uniform(1, 4)))))
+    return rows
+
+
+def _earlier(spec: EstateSpec, world: World, faults: tuple[Injection, ...]) -> list[Row]:
+    """Return a ticket about the last time the same happened at the same root, for each fault of the window."""
+    rng = spec.rng("earlier tickets")
+    oldest, newest = spec.wear_history.days, min(spec.history.days + 2, spec.wear_history.days - 1)
+    rows = []
+    for fault in faults:
+        at = spec.window.start - timedelta(days=float(rng.uniform(newest, oldest)))
+        if fault.kind.removesuffix("_by_surge") in INCIDENTS:
+            end = at + timedelta(hours=float(rng.uniform(1, 4)))
+            rows.append(_incident(world, fault.kind, fault.root, at, end))
     return rows
 
 

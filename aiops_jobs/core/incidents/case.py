@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from aiops_jobs.core.columns import SECOND, Ints, to_micros
+from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.members import Members, node_of
 from aiops_jobs.core.incidents.signals import Signals
@@ -61,6 +62,8 @@ class World:
     policy: CorrelationPolicy
     until: int
     """End of event time, microseconds."""
+    calibration: CauseCalibration = IDENTITY
+    """What outcomes have taught about confidence."""
 
     @cached_property
     def members_at(self) -> Mapping[str, list[int]]:

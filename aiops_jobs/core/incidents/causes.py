@@ -12,6 +12,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import Candidate, propose
 from aiops_jobs.core.incidents.case import FAR, Case
 from aiops_jobs.core.incidents.witnesses import hear
@@ -33,6 +34,9 @@ class Ranked:
     score: float
     """Odds against not knowing; 1.0 is the boundary."""
     confidence: float
+    """Calibrated, where outcomes are known."""
+    share: float | None = None
+    """Share of all evidence, before calibration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +65,7 @@ def find_cause(case: Case) -> Verdict:
     for candidate in candidates:
         hear(case, candidate)
     explain_away(case, candidates)
-    return judge(candidates, abstain_below=case.world.policy.abstain_below)
+    return judge(candidates, abstain_below=case.world.policy.abstain_below, calibration=case.world.calibration)
 
 
 def explain_away(case: Case, candidates: Sequence[Candidate]) -> None:
@@ -81,14 +85,22 @@ def evidence_of(candidate: Candidate) -> float:
     return candidate.prior + sum(candidate.features.values())
 
 
-def judge(candidates: Sequence[Candidate], *, abstain_below: float) -> Verdict:
-    """Rank candidates; ties go to the earlier begin, then to the entity's name."""
+def judge(
+    candidates: Sequence[Candidate], *, abstain_below: float, calibration: CauseCalibration = IDENTITY
+) -> Verdict:
+    """Rank candidates; ties go to the earlier begin, then to the entity's name.
+
+    Whether the first is named is decided by its calibrated confidence.
+    """
     ordered = sorted(candidates, key=lambda c: (-round(evidence_of(c), 9), c.began, c.entity or "", c.cause_kind))
     odds = [math.exp(min(40.0, (evidence_of(c) - UNKNOWN_EVIDENCE) / TEMPERATURE)) for c in ordered]
     total = 1.0 + sum(odds)
+    shares = [o / total for o in odds]
+    sure = calibration.shares(shares)
     ranking = tuple(
-        Ranked(candidate, min(LARGEST_SCORE, o), o / total)
-        for candidate, o in list(zip(ordered, odds, strict=True))[:SHOWN]
+        Ranked(candidate, min(LARGEST_SCORE, o), confidence, share)
+        for candidate, o, confidence, share in list(zip(ordered, odds, sure, shares, strict=True))[:SHOWN]
     )
     is_known = bool(ranking) and ranking[0].confidence >= abstain_below
-    return Verdict(ranking, is_known, 1.0 / total)
+    unknown = 1.0 / total if calibration.is_identity else max(0.0, 1.0 - sum(sure))
+    return Verdict(ranking, is_known, unknown)

@@ -11,18 +11,26 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.core.alerts.episodes import to_alerts
+from aiops_jobs.core.alerts.harm import with_harm
+from aiops_jobs.core.alerts.suppress import Surroundings, suppress
 from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
+from aiops_jobs.core.incidents.attributes import Attributes
+from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
-from aiops_jobs.core.incidents.group import Group, Grouping, group_members
+from aiops_jobs.core.incidents.group import Group, Grouping
+from aiops_jobs.core.incidents.hearing import as_heard
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members
 from aiops_jobs.core.incidents.membership import to_incident_alerts
+from aiops_jobs.core.incidents.past import Past, to_past
 from aiops_jobs.core.incidents.signals import Signals
+from aiops_jobs.core.incidents.staged import group_in_stages
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
@@ -43,6 +51,19 @@ class Facts:
     """All versions of ``configuration_items``."""
     edges: pa.Table
     """All versions of ``topology_edges``."""
+    past_alerts: pa.Table | None = None
+    """All ``raw_alerts`` of the time before, from which is learned what need not be told."""
+    tickets: pa.Table | None = None
+    """``ticket_history``, as far back as `CostPolicy` looks; nothing: nothing is known of the past."""
+
+    @property
+    def notifications(self) -> pa.Table:
+        """``raw_alerts`` of the past and of now, each once."""
+        if self.past_alerts is None or not self.past_alerts.num_rows:
+            return self.raw_alerts
+        at = self.raw_alerts["observed_at"]
+        later = self.raw_alerts.filter(pc.greater(at, pc.max(self.past_alerts["observed_at"]).cast(at.type)))
+        return pa.concat_tables([self.past_alerts, later.cast(self.past_alerts.schema)]).unify_dictionaries()
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,7 @@ class CorrelationResult:
     """Rows by table, lineage left out."""
 
     alerts: pa.Table
+    alert_suppressions: pa.Table
     incidents: pa.Table
     incident_alerts: pa.Table
     priority_factors: pa.Table
@@ -62,9 +84,12 @@ class Prepared:
     """Incidents found, not yet judged."""
 
     alerts: pa.Table
+    suppressions: pa.Table
+    """``alert_suppressions`` of these alerts, harm not judged yet."""
     grouping: Grouping
     changes: Changes
     span: Window
+    past: Past
 
     @property
     def groups(self) -> list[Group]:
@@ -73,9 +98,9 @@ class Prepared:
         begins = self.grouping.members.start
         return [g for g in self.grouping.groups if any(start <= begins[m] < end for m in g.members)]
 
-    def cases(self, signals: Signals, policies: Policies) -> list[Case]:
+    def cases(self, signals: Signals, policies: Policies, calibration: CauseCalibration = IDENTITY) -> list[Case]:
         """Return the incidents worth telling, as the search for causes sees them."""
-        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end))
+        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end), calibration)
         cases = [Case(world, group) for group in self.groups]
         return [case for case in cases if is_incident(case, policies)]
 
@@ -90,11 +115,19 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
         known: ``incident_alerts`` published before, so that ids stay.
     """
     alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
-    members = to_members(alerts, facts.findings, facts.anomalies, policies=policies)
+    notifications = facts.notifications
+    around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
+    kept = suppress(alerts, around, policies=policies, until=to_micros(span.end))
+    members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies)
+    members = as_heard(members, kept)
     members = members.taken(np.flatnonzero(members.start < to_micros(span.end)))
     history = _history(facts, members)
-    grouping = group_members(members, history, policy=policies.correlation, known=known)
-    return Prepared(_touched(alerts, span), grouping, to_changes(facts.changes), span)
+    attributes = Attributes(members, kept.alerts, facts.findings)
+    grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
+    told = _touched(kept.alerts, span)
+    quiet = kept.rows.filter(pc.is_in(kept.rows["alert_id"], told["alert_id"].combine_chunks()))
+    past = to_past(facts.tickets, policies.cost)
+    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, past)
 
 
 def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
@@ -104,15 +137,25 @@ def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
     return [Window(to_instant(start), to_instant(end)) for start, end in windows]
 
 
-def conclude(prepared: Prepared, signals: Signals, *, policies: Policies) -> CorrelationResult:
+def conclude(
+    prepared: Prepared, signals: Signals, *, policies: Policies, calibration: CauseCalibration = IDENTITY
+) -> CorrelationResult:
     """Judge the incidents found: priority, causes, evidence."""
-    cases = prepared.cases(signals, policies)
-    rows = to_incident_rows(cases, policies=policies)
+    cases = prepared.cases(signals, policies, calibration)
+    rows = to_incident_rows(cases, prepared.past, policies=policies)
     version = policies.version("correlation")
+    belongs = to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version)
     return CorrelationResult(
         alerts=prepared.alerts,
+        alert_suppressions=with_harm(
+            prepared.suppressions,
+            prepared.alerts,
+            belongs,
+            rows.incidents,
+            min_severity=policies.correlation.min_severity,
+        ),
         incidents=rows.incidents,
-        incident_alerts=to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version),
+        incident_alerts=belongs,
         priority_factors=rows.priority_factors,
         root_causes=rows.root_causes,
         evidence=rows.evidence,
@@ -164,8 +207,8 @@ def _lasts(case: Case, episodes: list[int], policies: Policies) -> bool:
 
 
 def _history(facts: Facts, members: Members) -> TopologyHistory:
-    names = tuple(sorted({node for node in members.nodes if node}))
-    implied = implied_edges(members.entity, members.service, members.host)
+    names = tuple(sorted({node for node in members.nodes.values if node}))
+    implied = implied_edges(*zip(*members.places.values, strict=True)) if len(members) else ()
     return TopologyHistory(facts.items, facts.edges, implied, names)
 
 

@@ -8,16 +8,18 @@ stay apart; and what names neither an entity nor a service nor a host is never g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from aiops_jobs.core.columns import SECOND, Ints, micros_of, texts_of
+from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, texts_of
 from aiops_jobs.core.incidents.apart import keep_apart
 from aiops_jobs.core.incidents.links import Linker, Links, no_links
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
 from aiops_jobs.core.incidents.topology import TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
@@ -51,6 +53,8 @@ class Grouping:
     sessions: Sessions
     history: TopologyHistory
     groups: list[Group]
+    ruled: Ruled | None = None
+    """What correlation rules have added, if there are any."""
 
 
 def group_members(
@@ -71,7 +75,7 @@ def group_members(
     component, links = _limit_duration(sessions, component, links, policy)
     component, links = keep_apart(sessions, component, links)
     pools = _pools(members, sessions, component)
-    ids = _ids(members, pools, known)
+    ids = incident_ids(members, pools, known)
     by_component = _links_by_component(component, links)
     groups = [
         Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if own else -1, no_links()))
@@ -93,7 +97,7 @@ def _starts(members: Members, sessions: Sessions) -> tuple[Ints, Ints]:
 def _services(members: Members, history: TopologyHistory) -> dict[str, set[str]]:
     """Return the services each node belongs to: those its members and the catalogue name."""
     found: dict[str, set[str]] = {}
-    for node, service in set(zip(members.nodes, members.service, strict=True)):
+    for node, service in combined(members.nodes, members.service).values:
         if node and service:
             found.setdefault(node, set()).add(service)
     catalogue = zip(texts_of(history.items["entity_id"]), texts_of(history.items["service_name"]), strict=True)
@@ -115,11 +119,13 @@ def _limit_duration(sessions: Sessions, component: Ints, links: Links, policy: C
     stretch = np.zeros(len(sessions), np.int64)
     order = np.lexsort((sessions.start, component))
     heads = np.flatnonzero(np.diff(component[order], prepend=-1))
-    tails = np.append(heads[1:], len(order)) - 1 if len(order) else _NONE
-    for head, tail in zip(heads, tails, strict=True):
-        own = order[head : tail + 1]
-        if sessions.last_start[own].max() - sessions.start[own[0]] >= limit:
-            stretch[own] = split_by_duration(sessions.start[own], limit)
+    if not len(heads):
+        return component, links
+    lengths = np.maximum.reduceat(sessions.last_start[order], heads) - sessions.start[order[heads]]
+    stops = np.append(heads[1:], len(order))
+    for place in np.flatnonzero(lengths >= limit):
+        own = order[heads[place] : stops[place]]
+        stretch[own] = split_by_duration(sessions.start[own], limit)
     if not stretch.any():
         return component, links
     links = links.taken(np.flatnonzero(stretch[links.child] == stretch[links.parent]))
@@ -132,16 +138,34 @@ Pool = tuple[int, list[int], list[int]]
 
 def _pools(members: Members, sessions: Sessions, component: Ints) -> list[Pool]:
     """Return the incidents in the order of their anchors; a member without a node is one by itself."""
-    by_component: dict[int, list[int]] = {}
-    for member in np.flatnonzero(sessions.of_member >= 0):
-        by_component.setdefault(int(component[sessions.of_member[member]]), []).append(int(member))
-    own: dict[int, list[int]] = {}
-    for session, number in enumerate(component):
-        own.setdefault(int(number), []).append(session)
-    loud = ~members.is_faint
-    pools = [(next((m for m in pool if loud[m]), pool[0]), pool, own[number]) for number, pool in by_component.items()]
-    pools += [(int(member), [int(member)], []) for member in np.flatnonzero(sessions.of_member < 0)]
+    placed = np.flatnonzero(sessions.of_member >= 0)
+    alone = np.flatnonzero(sessions.of_member < 0)
+    number = component[sessions.of_member[placed]]
+    order = placed[np.argsort(number, kind="stable")]
+    heads = np.flatnonzero(np.diff(np.sort(number), prepend=-1))
+    pools = [(member, [member], empty) for member, empty in zip(alone.tolist(), _lists(alone), strict=True)]
+    if len(order):
+        never = len(members)
+        loudest = np.minimum.reduceat(np.where(members.is_faint[order], never, order), heads)
+        anchors = np.where(loudest < never, loudest, order[heads]).tolist()
+        pools += zip(anchors, _cut(order, heads), _by_number(component), strict=True)
     return sorted(pools)
+
+
+def _lists(of: Ints) -> list[list[int]]:
+    return [[] for _ in of]
+
+
+def _by_number(component: Ints) -> list[list[int]]:
+    """Return the sessions of each component, by its number."""
+    order = np.argsort(component, kind="stable")
+    return _cut(order, np.flatnonzero(np.diff(component[order], prepend=-1)))
+
+
+def _cut(values: Ints, heads: Ints) -> list[list[int]]:
+    whole = values.tolist()
+    edges = [*heads.tolist(), len(whole)]
+    return [whole[start:stop] for start, stop in pairwise(edges)]
 
 
 def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
@@ -152,7 +176,7 @@ def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
     return {int(numbers[h]): links.taken(order[h:t]) for h, t in zip(heads, tails, strict=True)}
 
 
-def _ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
+def incident_ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
     """Return an id for each pool: the earliest known one that shares a member, else one made from the anchor.
 
     Context does not count: it may sit now here, now there.
@@ -162,7 +186,7 @@ def _ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[st
     taken: set[str] = set()
     ids: list[str] = []
     for first, pool, _ in pools:
-        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ()))
+        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ())) if claims else ()
         found = sorted({claim for claim in shared if claim[1] not in taken})
         anchor = members.ids[first]
         fresh = fingerprint("inc", anchor=anchor)

@@ -13,7 +13,9 @@ from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS, PRIORITY_FACTORS, 
 from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
-from aiops_jobs.core.incidents.priority import Priority, affected_services, prioritise
+from aiops_jobs.core.incidents.cost import expected_cost
+from aiops_jobs.core.incidents.past import Past
+from aiops_jobs.core.incidents.priority import Factor, Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.identity import canonical_json, fingerprint
@@ -31,15 +33,19 @@ class IncidentRows:
     evidence: pa.Table
 
 
-def to_incident_rows(cases: Sequence[Case], *, policies: Policies) -> IncidentRows:
-    """Judge each incident and return its rows, all sorted by their keys."""
+def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -> IncidentRows:
+    """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
+    versions = {name: policies.version(name) for name in ("correlation", "priority", "cost")}
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
-        rows["incidents"].append(_incident(case, verdict, priority, policies))
-        rows["factors"] += _factors(case, priority, policies)
-        rows["causes"] += _causes(case, verdict, policies)
+        cost = expected_cost(case, past, policies.cost)
+        costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
+        rows["incidents"].append({**_incident(case, verdict, priority, versions["correlation"]), **costs})
+        rows["factors"] += _factors(case, priority.factors, versions["priority"])
+        rows["factors"] += _factors(case, cost.factors, versions["cost"])
+        rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
         incidents=_sorted(INCIDENTS, rows["incidents"]),
@@ -53,7 +59,7 @@ def _sorted(table: Any, records: list[dict[str, Any]]) -> pa.Table:
     return rows_from_records(table, sorted(records, key=lambda row: tuple(row[name] for name in table.key)))
 
 
-def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Policies) -> dict[str, Any]:
+def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) -> dict[str, Any]:
     members, own = case.members, case.own
     ended = case.ended
     node, best = main_node(case), verdict.best
@@ -82,11 +88,11 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, policies: Polici
         "cause_entity_id": best.candidate.entity if best else None,
         "confidence_ratio": best.confidence if best else None,
         "causal_chain": canonical_json(chain_of(case, verdict)),
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
     }
 
 
-def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[str, Any]]:
+def _factors(case: Case, factors: Sequence[Factor], version: str) -> list[dict[str, Any]]:
     return [
         {
             "incident_id": case.group.incident_id,
@@ -95,18 +101,19 @@ def _factors(case: Case, priority: Priority, policies: Policies) -> list[dict[st
             "raw_value": factor.raw_value,
             "weight": factor.weight,
             "contribution": factor.contribution,
-            "policy_version": policies.version("priority"),
+            "policy_version": version,
         }
-        for factor in priority.factors
+        for factor in factors
     ]
 
 
-def _causes(case: Case, verdict: Verdict, policies: Policies) -> list[dict[str, Any]]:
+def _causes(case: Case, verdict: Verdict, version: str) -> list[dict[str, Any]]:
     common = {
         "incident_id": case.group.incident_id,
         "started_at": to_instant(case.began),
         "method": METHOD,
-        "policy_version": policies.version("correlation"),
+        "policy_version": version,
+        "calibration_version": case.world.calibration.version,
     }
     first = 1 if verdict.is_known else 2
     rows = [
@@ -124,6 +131,7 @@ def _suspect(ranked: Ranked) -> Mapping[str, Any]:
         "change_id": candidate.change_id,
         "score": ranked.score,
         "confidence_ratio": ranked.confidence,
+        "raw_confidence_ratio": ranked.share,
         "cause_status": "suspect",
         "statement": candidate.statement,
     }

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
-from aiops_jobs.core.columns import Bools, Floats, Ints, floats_of, micros_of, plain, texts_of
+from aiops_jobs.core.columns import Bools, Floats, Ints, Words, combined, floats_of, micros_of, plain, texts_of
 from aiops_jobs.core.features.roles import SYMPTOM_ROLES, roles_of
 from aiops_jobs.core.policies import OTHER, MetricRole, Policies
 
@@ -28,7 +28,7 @@ UNHEALTHY_DATA = frozenset({"stale", "no_data", "insufficient_data"})
 
 @dataclass(frozen=True)
 class Members:
-    """Members of incidents, sorted by begin and id; all arrays have one entry a member.
+    """Members of incidents, sorted by begin and id; all arrays and `Words` have one entry a member.
 
     Invariants: instants are microseconds; ``end`` is ``OPEN`` for what still goes on.
     """
@@ -45,35 +45,44 @@ class Members:
     """Position in ``SEVERITIES``."""
     strength: Floats
     """Peak score; 1.0 is the boundary."""
-    entity: list[str | None]
-    service: list[str | None]
-    host: list[str | None]
-    source: list[str | None]
-    name: list[str]
+    entity: Words[str | None]
+    service: Words[str | None]
+    host: Words[str | None]
+    source: Words[str | None]
+    name: Words[str]
     """Metric or alert rule."""
-    role: list[str]
-    meaning: list[MetricRole]
-    details: list[dict[str, Any] | None]
+    role: Words[str]
+    meaning: Words[MetricRole]
+    details: Words[dict[str, Any] | None]
     """What the anomaly table says about a finding."""
 
     def __len__(self) -> int:
         return len(self.ids)
 
     @cached_property
-    def nodes(self) -> list[str | None]:
+    def nodes(self) -> Words[str | None]:
         """Where each member sits in the topology; null where it names nothing at all."""
-        return [node_of(e, s, h) for e, s, h in zip(self.entity, self.service, self.host, strict=True)]
+        return self.places.mapped(lambda place: node_of(*place)).unified()
+
+    @cached_property
+    def places(self) -> Words[tuple[str | None, str | None, str | None]]:
+        """Entity, service and host of each member."""
+        return combined(self.entity, self.service, self.host)
 
     @cached_property
     def is_symptom(self) -> Bools:
         """Whether users feel it: latency and errors above the machines, and services' alerts about who knows what."""
-        felt = [_is_felt(role, node) for role, node in zip(self.role, self.nodes, strict=True)]
-        return np.array(felt, dtype=bool) & ~self.is_faint
+        return combined(self.role, self.nodes).where(lambda pair: _is_felt(*pair)) & ~self.is_faint
 
     @cached_property
     def is_load(self) -> Bools:
         """Whether it only says that there is more or less to do."""
-        return np.array([role == "traffic" for role in self.role], dtype=bool)
+        return self.role.where(lambda role: role == "traffic")
+
+    @cached_property
+    def points_to_cause(self) -> Bools:
+        """Whether it speaks of something that can be a cause: a resource, hardware, availability, data."""
+        return self.meaning.where(lambda meaning: meaning.cause not in {"unknown", "traffic"})
 
     @cached_property
     def is_faint(self) -> Bools:
@@ -81,21 +90,31 @@ class Members:
 
         Load that breaks away is more: where nobody comes any more, something keeps them out.
         """
-        falls = [d is not None and d["direction"] == "down" for d in self.details]
-        collapse = np.array(falls, dtype=bool) & (self.severity == SEVERITIES.index("critical"))
+        falls = self.details.where(lambda told: told is not None and told["direction"] == "down")
+        collapse = falls & (self.severity == SEVERITIES.index("critical"))
         return np.asarray((self.is_load & ~collapse) | (self.severity == SEVERITIES.index("info")), dtype=bool)
 
     def taken(self, order: Sequence[int] | Ints) -> Members:
         """Return these members, in this order."""
-        places = [int(i) for i in order]
-        picked: dict[str, Any] = {}
-        for name in _FIELDS:
-            values = getattr(self, name)
-            picked[name] = values[places] if isinstance(values, np.ndarray) else [values[i] for i in places]
+        places = np.asarray(order, dtype=np.int64)
+        picked = {name: _picked(getattr(self, name), places) for name in _FIELDS}
         return replace(self, **picked)
 
 
+def _picked(values: Any, places: Ints) -> Any:
+    if isinstance(values, list):
+        return [values[i] for i in places.tolist()]
+    return values.taken(places) if isinstance(values, Words) else values[places]
+
+
+def _joined(one: Any, other: Any) -> Any:
+    if isinstance(one, list):
+        return one + other
+    return one.followed(other) if isinstance(one, Words) else np.concatenate([one, other])
+
+
 _FIELDS = tuple(field.name for field in fields(Members))
+_NAMES = ("entity", "service", "host", "source", "name", "role", "meaning")
 
 
 def to_members(alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, policies: Policies) -> Members:
@@ -109,13 +128,12 @@ def to_members(alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, pol
     """
     told = _from_alerts(alerts, policies)
     seen = _from_findings(findings, anomalies, policies.roles)
-    both: dict[str, Any] = {}
-    for name in _FIELDS:
-        values, other = getattr(told, name), getattr(seen, name)
-        both[name] = np.concatenate([values, other]) if isinstance(values, np.ndarray) else values + other
+    both = {name: _joined(getattr(told, name), getattr(seen, name)) for name in _FIELDS}
+    both.update({name: both[name].unified() for name in _NAMES})
     members = Members(**both)
-    order = sorted(range(len(members)), key=lambda i: (int(members.start[i]), members.ids[i]))
-    return members.taken(order)
+    keys = pa.table({"start": members.start, "id": pa.array(members.ids, pa.string())})
+    order = pc.sort_indices(keys, [("start", "ascending"), ("id", "ascending")])
+    return members.taken(np.asarray(order, dtype=np.int64))
 
 
 def _is_felt(role: str, node: str | None) -> bool:
@@ -133,10 +151,14 @@ def node_of(entity: str | None, service: str | None, host: str | None) -> str | 
 
 
 def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
-    names = [name or "" for name in texts_of(alerts["alert_name"])]
-    entities = texts_of(alerts["entity_id"])
-    read = roles_of(_snake(names), (*policies.roles, *policies.alerts.roles))
-    meanings = [HARDWARE if e and e.startswith("disk/") else m for e, m in zip(entities, read, strict=True)]
+    names = Words.of(alerts["alert_name"]).mapped(lambda name: name or "")
+    entities = Words.of(alerts["entity_id"])
+    read = dict(
+        zip(names.values, roles_of(_snake(names.values), (*policies.roles, *policies.alerts.roles)), strict=True)
+    )
+    meanings = combined(entities, names).mapped(
+        lambda pair: HARDWARE if pair[0] and pair[0].startswith("disk/") else read[pair[1]]
+    )
     started = micros_of(alerts["started_at"])
     return Members(
         ids=[i or "" for i in texts_of(alerts["alert_id"])],
@@ -153,13 +175,13 @@ def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
         severity=_severity(alerts),
         strength=np.full(len(names), ALERT_STRENGTH),
         entity=entities,
-        service=texts_of(alerts["service_name"]),
-        host=texts_of(alerts["host_name"]),
-        source=texts_of(alerts["source"]),
+        service=Words.of(alerts["service_name"]),
+        host=Words.of(alerts["host_name"]),
+        source=Words.of(alerts["source"]),
         name=names,
-        role=[meaning.role if meaning else ALERT for meaning in meanings],
-        meaning=[meaning or OTHER for meaning in meanings],
-        details=[None] * len(names),
+        role=meanings.mapped(lambda meaning: meaning.role if meaning else ALERT),
+        meaning=meanings.mapped(lambda meaning: meaning or OTHER),
+        details=Words.repeated(None, len(names)),
     )
 
 
@@ -169,8 +191,9 @@ def _from_findings(findings: pa.Table, anomalies: pa.Table, roles: Sequence[Metr
     by_id = {row["finding_id"]: row for row in anomalies.to_pylist()}
     ids = [i or "" for i in texts_of(rows["finding_id"])]
     details = [by_id.get(i) for i in ids]
-    names = [d["metric_name"] if d else "" for d in details]
-    meanings = roles_of(names, roles)
+    each = np.arange(len(ids))
+    names = Words(each, [d["metric_name"] if d else "" for d in details])
+    meanings = Words(each, roles_of(names.values, roles))
     return Members(
         ids=ids,
         is_alert=np.zeros(len(ids), bool),
@@ -181,14 +204,14 @@ def _from_findings(findings: pa.Table, anomalies: pa.Table, roles: Sequence[Metr
         detected=micros_of(rows["detected_at"]),
         severity=_severity(rows),
         strength=floats_of(rows["score"]),
-        entity=texts_of(rows["entity_id"]),
-        service=texts_of(rows["service_name"]),
-        host=texts_of(rows["host_name"]),
-        source=list(texts_of(rows["source"])) if "source" in rows.column_names else ["detect"] * len(ids),
+        entity=Words.of(rows["entity_id"]),
+        service=Words.of(rows["service_name"]),
+        host=Words.of(rows["host_name"]),
+        source=Words.of(rows["source"]) if "source" in rows.column_names else Words.repeated("detect", len(ids)),
         name=names,
-        role=[meaning.role if meaning else OTHER.role for meaning in meanings],
-        meaning=[meaning or OTHER for meaning in meanings],
-        details=details,
+        role=meanings.mapped(lambda meaning: meaning.role if meaning else OTHER.role),
+        meaning=meanings.mapped(lambda meaning: meaning or OTHER),
+        details=Words(each, details),
     )
 
 
@@ -197,7 +220,7 @@ def _severity(rows: pa.Table) -> Ints:
     return np.asarray(codes.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
 
 
-def _snake(names: list[str]) -> list[str]:
+def _snake(names: Sequence[str]) -> list[str]:
     """Return alerts' CamelCase names as the snake_case that metric patterns speak."""
     apart = pc.replace_substring_regex(pa.array(names, pa.string()), r"([a-z0-9])([A-Z])", r"\1_\2")
     words: list[str] = pc.utf8_lower(pc.replace_substring(apart, "-", "_")).to_pylist()

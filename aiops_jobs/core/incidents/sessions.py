@@ -56,9 +56,9 @@ def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
     ``max_duration_s`` after its first.
     """
     nodes = members.nodes
-    names = sorted({node for node in nodes if node})
+    names = sorted({nodes.values[code] for code in np.unique(nodes.codes).tolist()} - {None, ""})
     place = {name: i for i, name in enumerate(names)}
-    node = np.array([place[n] if n else -1 for n in nodes], np.int64)
+    node = np.array([place.get(n, -1) for n in nodes.values], np.int64)[nodes.codes]
     placed = np.flatnonzero(node >= 0)
     lane = 2 * node + members.is_faint
     order = placed[np.lexsort((placed, members.start[placed], lane[placed]))]
@@ -88,20 +88,16 @@ def _recurs(members: Members, node: Ints, policy: CorrelationPolicy) -> Bools:
     Symptoms do not count: a front door is slow again for any reason.
     """
     found = np.zeros(len(members), bool)
-    causes = np.flatnonzero((node >= 0) & _points_to_cause(members))
+    causes = np.flatnonzero((node >= 0) & members.points_to_cause)
     if not len(causes):
         return found
-    names = np.unique([members.name[i] for i in causes], return_inverse=True)[1]
+    names = members.name.codes[causes]
     order = np.lexsort((causes, members.start[causes], names, node[causes]))
     picked, what = causes[order], node[causes[order]] * (int(names.max()) + 1) + names[order]
     fresh = np.diff(what, prepend=-1) != 0
     before = np.concatenate([[0], _running_max(members.end[picked], fresh)[:-1]])
     found[picked] = ~fresh & (members.start[picked] - before <= int(policy.reopen_s * SECOND))
     return found
-
-
-def _points_to_cause(members: Members) -> Bools:
-    return np.array([meaning.cause not in {"unknown", "traffic"} for meaning in members.meaning], dtype=bool)
 
 
 def _breaks(node: Ints, start: Ints, end: Ints, recurs: Bools, policy: CorrelationPolicy) -> Bools:
@@ -115,20 +111,20 @@ def _breaks(node: Ints, start: Ints, end: Ints, recurs: Bools, policy: Correlati
     limit = int(policy.max_duration_s * SECOND)
     heads = np.flatnonzero(breaks)
     tails = np.append(heads[1:], len(node)) - 1
-    for head, tail in zip(heads, tails, strict=True):
-        if start[tail] - start[head] >= limit:
-            stretch = split_by_duration(start[head : tail + 1], limit)
-            breaks[head : tail + 1] |= np.diff(stretch, prepend=0) > 0
+    for place in np.flatnonzero(start[tails] - start[heads] >= limit):
+        head, tail = heads[place], tails[place]
+        stretch = split_by_duration(start[head : tail + 1], limit)
+        breaks[head : tail + 1] |= np.diff(stretch, prepend=0) > 0
     return breaks
 
 
 def _running_max(values: Ints, fresh: Bools) -> Ints:
     """Return the running maximum, begun anew at each fresh node (groups are lifted apart, so one pass suffices)."""
     group = np.cumsum(fresh) - 1
-    ranks = np.unique(values, return_inverse=True)[1]
+    distinct, ranks = np.unique(values, return_inverse=True)
     lifted = group * (len(values) + 1) + ranks
     best = np.maximum.accumulate(lifted) - group * (len(values) + 1)
-    return np.asarray(np.unique(values)[best], dtype=np.int64)
+    return np.asarray(distinct[best], dtype=np.int64)
 
 
 def _rank(start: Ints, first: Ints) -> Ints:
@@ -142,7 +138,7 @@ def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -
     placed = np.flatnonzero(of_member >= 0)
     order = placed[np.argsort(of_member[placed], kind="stable")]
     edges = np.flatnonzero(np.diff(of_member[order], prepend=-1))
-    causes = _points_to_cause(members)
+    causes = members.points_to_cause
     if not len(order):
         none, never = np.zeros(0, np.int64), np.zeros(0, bool)
         return Sessions(names, of_member, none, none, none, none, none, never, never, never, never)

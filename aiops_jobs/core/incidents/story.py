@@ -27,7 +27,8 @@ def main_node(case: Case) -> str | None:
 def title_of(case: Case) -> str:
     """Return symptom, service and scale, without numbers that change while it lasts."""
     node = main_node(case)
-    places = [m for m in case.by_node.get(node or "", case.own) if m in set(case.loud)] or case.own
+    loud = set(case.loud)
+    places = [m for m in case.by_node.get(node or "", case.own) if m in loud] or case.own
     what = listed(_labels(case, places) or [f"alert {case.members.name[places[0]]}"])
     others = len(affected_services(case)) - 1
     scale = f", {plural(others, 'more service')} affected" if others > 0 else ""

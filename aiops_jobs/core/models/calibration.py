@@ -39,22 +39,31 @@ def sigmoid(log_odds: Floats) -> Floats:
     return np.asarray(1.0 / (1.0 + np.exp(-np.clip(log_odds, -LIMIT, LIMIT))))
 
 
-def fit_calibration(log_odds: Floats, labels: Bools, weights: Floats) -> Calibration:
+def fit_calibration(
+    log_odds: Floats,
+    labels: Bools,
+    weights: Floats,
+    *,
+    prior_slope: float = PRIOR_SLOPE,
+    prior_shift: float = PRIOR_SHIFT,
+) -> Calibration:
     """Fit slope and shift by Newton's method; never turns the order round.
 
     Args:
         log_odds: Of cases the model was not fitted on.
         labels: What happened.
         weights: How many independent cases each row stands for.
+        prior_slope: Precision of the belief that the slope is 1.
+        prior_shift: Precision of the belief that the shift is 0.
     """
     x, y = np.clip(log_odds, -LIMIT, LIMIT), labels.astype(np.float64)
     slope, shift = 1.0, 0.0
     for _ in range(STEPS):
         p = sigmoid(slope * x + shift)
         gap, curve = weights * (p - y), weights * p * (1.0 - p)
-        gradient = np.array([np.sum(gap * x) + PRIOR_SLOPE * (slope - 1.0), np.sum(gap) + PRIOR_SHIFT * shift])
+        gradient = np.array([np.sum(gap * x) + prior_slope * (slope - 1.0), np.sum(gap) + prior_shift * shift])
         cross = float(np.sum(curve * x))
-        a, b = float(np.sum(curve * x * x)) + PRIOR_SLOPE, float(np.sum(curve)) + PRIOR_SHIFT
+        a, b = float(np.sum(curve * x * x)) + prior_slope, float(np.sum(curve)) + prior_shift
         determinant = a * b - cross * cross
         step = np.array([b * gradient[0] - cross * gradient[1], a * gradient[1] - cross * gradient[0]]) / determinant
         step = np.clip(step, -1.0, 1.0)

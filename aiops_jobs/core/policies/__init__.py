@@ -10,9 +10,15 @@ from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.cost import CostPolicy
+from aiops_jobs.core.policies.delivery import DeliveryPolicy
+from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
+from aiops_jobs.core.policies.knowledge import OutcomePolicy, SimilarityPolicy
+from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
+from aiops_jobs.core.policies.suppression import SuppressionPolicy
 from aiops_jobs.identity import canonical_json, digest
 
 __all__ = [
@@ -20,15 +26,25 @@ __all__ = [
     "DEFAULT_ROLES",
     "OTHER",
     "AlertPolicy",
+    "Allowed",
     "AnomalyPolicy",
     "CapacityPolicy",
     "CorrelationPolicy",
+    "CorrelationRule",
+    "CostPolicy",
+    "DeliveryPolicy",
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
+    "OutcomePolicy",
+    "PatternPolicy",
     "Policies",
     "PriorityPolicy",
+    "RemediationPolicy",
     "ReportPolicy",
+    "RunbookPolicy",
+    "SimilarityPolicy",
+    "SuppressionPolicy",
     "TicketPolicy",
 ]
 
@@ -41,11 +57,19 @@ class Policies:
     capacity: CapacityPolicy = field(default_factory=CapacityPolicy)
     failure: FailurePolicy = field(default_factory=FailurePolicy)
     alerts: AlertPolicy = field(default_factory=AlertPolicy)
+    suppression: SuppressionPolicy = field(default_factory=SuppressionPolicy)
     correlation: CorrelationPolicy = field(default_factory=CorrelationPolicy)
+    patterns: PatternPolicy = field(default_factory=PatternPolicy)
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
+    similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
+    outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
+    cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
+    runbooks: RunbookPolicy = field(default_factory=RunbookPolicy)
+    remediation: RemediationPolicy = field(default_factory=RemediationPolicy)
     roles: tuple[MetricRole, ...] = DEFAULT_ROLES
 
     def as_dict(self) -> dict[str, object]:

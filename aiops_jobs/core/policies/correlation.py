@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, MetricRole
+from aiops_jobs.core.policies.grouping import CorrelationRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class CorrelationPolicy:
     """A group in which nothing is as severe as this is no incident."""
     abstain_below: float = 0.25
     """Below this confidence no cause is named."""
+    rules: tuple[CorrelationRule, ...] = ()
+    """Further reasons to group, a table `[[policies.correlation.rules]]` each; dependencies group without any."""
+    max_members: int = 10_000
+    """Rules never join groups to one larger than this, nor to one longer than `max_duration_s`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from aiops_jobs.core.tickets.redact import redact_text
 TITLE_LIMIT = 250
 MOST_EVIDENCE = 8
 MOST_CHANGES = 3
+MOST_SIMILAR = 3
 
 NEXT_STEPS: dict[str, str] = {
     "capacity": "Give {entity} more room or take load off it, then check that the symptoms go.",
@@ -45,6 +46,10 @@ class IncidentFacts:
     causes: Sequence[Mapping[str, Any]] = ()
     evidence: Sequence[Mapping[str, Any]] = ()
     factors: Sequence[Mapping[str, Any]] = ()
+    runbook: str | None = None
+    """The runbook that fits best, with its reason."""
+    similar: Sequence[Mapping[str, Any]] = ()
+    """Rows of ``similar_incidents``."""
     page_url: str | None = None
     """Where its page is, if pages are served."""
 
@@ -59,9 +64,11 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _cause(facts),
         _section("How it came about", [prose(redact_text(s)) for s in _listed(row["causal_chain"])], numbered=True),
         _section("Evidence", [prose(e["statement"]) for e in _first_cause_first(facts.evidence)[:MOST_EVIDENCE]]),
+        _section("Similar incidents", [_alike(row) for row in _resolved_first(facts.similar)[:MOST_SIMILAR]]),
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
+        f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
         f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"]),
     ]
@@ -142,6 +149,19 @@ def _first_cause_first(evidence: Sequence[Mapping[str, Any]]) -> list[Mapping[st
     """Return evidence by rank of its cause, then by time; what speaks for several causes is told once."""
     ordered = sorted(evidence, key=lambda e: (e["cause_rank"], e["window_start"], e["evidence_id"]))
     return list({e["statement"]: e for e in reversed(ordered)}.values())[::-1]
+
+
+def _resolved_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return sorted(rows, key=lambda row: (row["resolution_code"] is None, row["similar_rank"]))
+
+
+def _alike(row: Mapping[str, Any]) -> str:
+    """Return what helped the last time, before what it was: that is what a reader looks for."""
+    ended = f"{prose(row['resolution_code'].replace('_', ' '))}: " if row["resolution_code"] else ""
+    how = f" {prose(one_line(row['resolution'], limit=200))}" if row["resolution"] else ""
+    cause = f" Cause: {code(row['cause_entity_id'])}." if row["cause_entity_id"] else ""
+    when = f"{code(row['similar_id'])}, {row['opened_at']:%Y-%m-%d}, {row['similarity_ratio']:.0%} alike"
+    return f"{ended}{prose(row['title'])} ({when}).{cause}{how}"
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from aiops_jobs.contracts.columns import PRIORITIES
+from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
 from aiops_jobs.contracts.results import EVIDENCE, FINDINGS, INCIDENTS, ROOT_CAUSES
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
@@ -50,6 +51,25 @@ class Subject:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Around:
+    """What is known around incidents."""
+
+    runbooks: Mapping[str, str] = field(default_factory=dict)
+    """By incident, what is said about the runbook that fits best."""
+    similar: pa.Table | None = None
+    """``similar_incidents`` of the incidents."""
+    report_url: str | None = None
+    """Where the pages of incidents are served, if they are."""
+
+    def page_url(self, incident_id: str) -> str | None:
+        """Return where the page of an incident is, if pages are served."""
+        return f"{self.report_url.rstrip('/')}/{incident_id}.html" if self.report_url is not None else None
+
+
+NOTHING_KNOWN = Around()
+
+
 def risk_key(finding: Mapping[str, Any]) -> str:
     """Return the external key of a risk: the same day after day, for one kind, entity and series."""
     return fingerprint(
@@ -57,22 +77,24 @@ def risk_key(finding: Mapping[str, Any]) -> str:
     )
 
 
-def incident_subjects(
-    result: CorrelationResult, owners: Owners, policies: Policies, *, report_url: str | None = None
-) -> list[Subject]:
-    """Return every incident as a subject; those not worth a ticket with the reason against it.
-
-    With ``report_url`` the text leads to the page of the incident.
-    """
-    pages = None if report_url is None else report_url.rstrip("/")
+def incident_subjects(result: CorrelationResult, owners: Owners, policies: Policies, around: Around) -> list[Subject]:
+    """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
     factors = _by_incident(result.priority_factors)
+    alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, around.similar)) if around.similar is not None else {}
     found = []
     for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
         key = row["incident_id"]
-        page_url = None if pages is None else f"{pages}/{key}.html"
-        facts = IncidentFacts(row, causes.get(key, ()), evidence.get(key, ()), factors.get(key, ()), page_url)
+        facts = IncidentFacts(
+            row,
+            causes=causes.get(key, ()),
+            evidence=evidence.get(key, ()),
+            factors=factors.get(key, ()),
+            runbook=around.runbooks.get(key),
+            similar=alike.get(key, ()),
+            page_url=around.page_url(key),
+        )
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(

@@ -73,7 +73,7 @@ def test_a_server_error_while_reading_is_unavailable_and_while_writing_ambiguous
         assert caught.value.status == status
 
 
-@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 410, 413, 422])
+@pytest.mark.parametrize("status", [400, 403, 404, 409, 410, 413, 422])
 def test_a_refusal_is_final(status):
     with pytest.raises(ConnectorError, match=f"no way .HTTP {status}.") as caught:
         client(httpx.Response(status, json={"error": "no way"})).get("x")

@@ -114,6 +114,12 @@ def test_windows_are_half_open_on_the_time_of_the_event(tmp_path):
         ("Warning", "warning"),
         ("info", "info"),
         ("none", "info"),
+        ("disaster", "critical"),
+        ("Major", "critical"),
+        ("P1", "critical"),
+        ("error", "warning"),
+        ("average", "warning"),
+        ("low", "info"),
         ("p7", "warning"),
         ("", "warning"),
     ],
@@ -121,6 +127,23 @@ def test_windows_are_half_open_on_the_time_of_the_event(tmp_path):
 def test_severities_are_mapped(label, severity):
     (row,), _ = read(api(alert(labels=LABELS | {"severity": label})))
     assert row["severity"] == severity
+    assert json.loads(row["labels"]).get("severity", "") == label  # the word itself is not lost
+
+
+def test_alerts_that_differ_in_one_label_only_are_different_alerts():
+    differing = [
+        LABELS,
+        LABELS | {"service": "cart"},
+        LABELS | {"entity": "database/orders"},
+        LABELS | {"entity": "database/carts"},
+        LABELS | {"instance": "web-01:9200"},
+        LABELS | {"alertname": "LowLatency"},
+        LABELS | {"pod": "1"},
+    ]
+    rows, _ = read(api(*(alert(labels=labels, fingerprint="") for labels in differing)))
+    assert len({row["alert_fingerprint"] for row in rows}) == len(differing)
+    again, _ = read(api(*(alert(labels=dict(reversed(labels.items())), fingerprint="") for labels in differing)))
+    assert {row["alert_fingerprint"] for row in again} == {row["alert_fingerprint"] for row in rows}
 
 
 def test_the_settings_say_what_other_severities_mean():

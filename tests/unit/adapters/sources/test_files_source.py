@@ -398,7 +398,7 @@ def test_alerts_get_the_fingerprint_the_alertmanager_source_gives(tmp_path):
     (tmp_path / "raw_alerts.csv").write_text(text)
     (row,) = read(source(tmp_path), RAW_ALERTS)[0].values()
     expected = alert_fingerprint(
-        source="vm", alert_name="X", service_name="web", host_name=None, labels='{"a":2,"b":1}'
+        source="vm", alert_name="X", entity_id="service/web", service_name="web", host_name=None, labels='{"a":2,"b":1}'
     )
     assert row["alert_fingerprint"] == expected
     assert row["event_id"].startswith("evt-")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from aiops_jobs.contracts.columns import SUPPRESSION_KINDS
 from aiops_jobs.core.estate import Fault, Symptom, score
 from aiops_jobs.window import Window
 
@@ -102,9 +103,61 @@ def tables(**rows):
     return {name: pa.Table.from_pylist(values) for name, values in rows.items() if values}
 
 
+NOISE = {
+    "notifications",
+    "notifications_avoided",
+    "noise_reduction",
+    "alerts",
+    "alerts_suppressed",
+    "suppression_harm",
+    "suppression_delay_s",
+    *(f"suppressed_{kind}" for kind in SUPPRESSION_KINDS),
+}
+
+
+def test_the_noise_of_the_window_is_on_the_board():
+    def alert(name, state, events, begin=NINE):
+        return {
+            "alert_id": name,
+            "started_at": begin,
+            "event_count": events,
+            "full_duplicate_count": 1,
+            "alert_state": state,
+        }
+
+    def quiet(name, kind, harm):
+        return {
+            "alert_id": name,
+            "suppression_kind": kind,
+            "notifications_avoided": 3,
+            "is_harm": harm,
+            "delay_s": 60.0 if harm else None,
+        }
+
+    before = WINDOW.start - timedelta(seconds=1)
+    rows = tables(
+        incidents=[incident()],
+        tickets=[ticket("inc-1")],
+        alerts=[alert("a", "resolved", 4), alert("b", "suppressed", 6), alert("old", "suppressed", 9, before)],
+        alert_suppressions=[quiet("b", "transient", True), quiet("b", "frequent", False), quiet("old", "frequent", 1)],
+    )
+    summary = score([fault()], rows, WINDOW).summary()
+    assert {name: summary[name] for name in NOISE} == {
+        "notifications": 10,
+        "notifications_avoided": 6,
+        "noise_reduction": 0.9,
+        "alerts": 2,
+        "alerts_suppressed": 1,
+        "suppression_harm": 1,
+        "suppression_delay_s": 60.0,
+        **{f"suppressed_{kind}": int(kind in {"transient", "frequent"}) for kind in SUPPRESSION_KINDS},
+    }
+
+
 def test_one_incident_with_the_true_cause_first_and_one_ticket_is_a_perfect_score():
     board = score([fault()], tables(incidents=[incident()], root_causes=[cause()], tickets=[ticket("inc-1")]), WINDOW)
-    assert board.summary() == {
+    assert board.noise.events == 0
+    assert {name: value for name, value in board.summary().items() if name not in NOISE} == {
         "faults_total": 1,
         "faults_found": 1,
         "recall": 1.0,

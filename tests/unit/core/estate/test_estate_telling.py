@@ -10,10 +10,13 @@ import pyarrow.compute as pc
 import pytest
 
 from aiops_jobs.core.estate.alerts import NOISE, RULES
+from aiops_jobs.core.estate.nuisances import FAN_HOURS
 
 SEEDS = (1, 2, 3)
 RULE_NAMES = {rule.name for rule in RULES}
 NOISE_NAMES = {name for name, *_ in NOISE}
+POWERLESS = {"HostUnreachable", "MonitoringAgentDown"}
+NUISANCE_NAMES = POWERLESS | {"SyntheticCheckUnstable", "HealthCheckTimeout", "FanSpeedHigh"}
 
 
 def alerts_of(estate):
@@ -24,8 +27,35 @@ def alerts_of(estate):
 def test_a_quiet_week_has_only_noise(seed, estate):
     told = alerts_of(estate("quiet_week", seed))
     assert told
-    assert {row["alert_name"] for row in told} <= NOISE_NAMES
-    assert {row["severity"] for row in told} <= {"info", "warning"}
+    assert {row["alert_name"] for row in told} <= NOISE_NAMES | NUISANCE_NAMES
+    assert {row["alert_name"] for row in told if row["severity"] == "critical"} == {"HostUnreachable"}
+
+
+@pytest.mark.parametrize("scenario", ["demo", "black_friday", "card_payments", "quiet_week"])
+def test_hosts_without_power_alert_only_within_their_planned_maintenance(scenario, estate):
+    found = estate(scenario)
+    planned = [
+        (r["entity_id"], r["planned_start_at"], r["planned_end_at"])
+        for r in found.tables["changes"].to_pylist()
+        if r["title"].startswith("Replace the power supply")
+    ]
+    told = [r for r in alerts_of(found) if r["alert_name"] in POWERLESS]
+    assert {r["alert_status"] for r in told} == {"firing", "resolved"}
+    for row in told:
+        assert any(row["entity_id"] == e and a <= row["observed_at"] < b for e, a, b in planned), row
+    roots = {fault.root_entity_id for fault in found.ledger}
+    assert roots.isdisjoint(entity for entity, *_ in planned)
+
+
+def test_there_are_nuisances_of_every_kind_and_none_of_them_is_a_fault(estate):
+    found = estate("demo")
+    told = alerts_of(found)
+    assert {r["alert_name"] for r in told} >= NUISANCE_NAMES
+    days = (found.spec.window.end - found.spec.window.start).days
+    fans = [r for r in told if r["alert_name"] == "FanSpeedHigh" and r["alert_status"] == "firing"]
+    assert len({r["observed_at"].replace(second=0, microsecond=0) for r in fans}) >= len(FAN_HOURS) * days
+    unstable = [r for r in told if r["alert_name"] == "SyntheticCheckUnstable"]
+    assert Counter(r["alert_status"] for r in unstable)["resolved"] >= 5 * days
 
 
 @pytest.mark.parametrize("seed", SEEDS)

@@ -339,11 +339,6 @@ def by_anchor(result):
     return {name: sorted(map(str, told)) for name, told in rows.items()}
 
 
-@pytest.mark.xfail(
-    strict=False,
-    reason="About one drawn example in some hundred still groups otherwise when an anomaly without an end and repeated "
-    "alerts of several services meet the split; nights run twice and in reverse order do agree (test_twice_is_once).",
-)
 @given(told, seen_lists, st.integers(30, 270))
 @settings(max_examples=80, deadline=None)
 def test_a_window_in_two_halves_ends_in_the_same_rows_as_the_whole(alerts, anomalies, split):

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -110,6 +111,7 @@ def factor(name, value):
 def result(*incidents, causes=(), proofs=(), factors=()):
     return CorrelationResult(
         alerts=rows_from_records(ALERTS, []),
+        alert_suppressions=rows_from_records(ALERT_SUPPRESSIONS, []),
         incidents=rows_from_records(INCIDENTS, incidents),
         incident_alerts=rows_from_records(INCIDENT_ALERTS, []),
         priority_factors=rows_from_records(PRIORITY_FACTORS, factors),

@@ -11,8 +11,8 @@ SCHEMA = """
 alert_suppressions: alert_id suppression_kind rule_id started_at
     index run_id; started_at
     alert_id:text! suppression_kind:text! rule_id:text! started_at:instant! ended_at:instant reason:text!
-    suppressed_by:text delay_s:number later_incident_id:text is_harm:flag! policy_version:text! run_id:text!
-    as_of:instant! code_version:text! config_hash:text! input_manifest_id:text
+    suppressed_by:text delay_s:number notifications_avoided:integer later_incident_id:text is_harm:flag!
+    policy_version:text! run_id:text! as_of:instant! code_version:text! config_hash:text! input_manifest_id:text
 
 cause_curves: window_start window_end threshold method
     index run_id
