@@ -23,6 +23,7 @@ from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import page_name
 from aiops_jobs.core.tickets.delivery import content_of
+from aiops_jobs.core.tickets.subjects import Around
 from aiops_jobs.core.tickets.suggest import KnownCall, to_suggestions
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -436,7 +437,7 @@ def test_a_ticket_leads_to_the_page_of_its_incident_where_pages_are_served(base)
         CONFIGURATION_ITEMS.empty(),
         policies=POLICIES,
         endpoints=LIVE,
-        report_url=base,
+        around=Around(report_url=base),
     )
     (body,) = answer.suggestions["body"].to_pylist()
     assert f"[Page of this incident](https://aiops.example/reports/{page_name('inc-1')})" in body
