@@ -38,8 +38,11 @@ class Surroundings:
             seen[member.kind][member.entity_id] += 1
         known = incident.cause_entity_id
         ill = {m.entity_id for m in incident.members if m.entity_id != "unknown"}
-        ill |= {f"service/{service}" for service in incident.services}
-        first = sorted(ill - {known}, key=lambda e: (e.startswith(LEAVES), -seen["alert"][e] - seen["finding"][e], e))
+        suffering = {f"service/{service}" for service in incident.services}
+        felt = {m.entity_id for m in incident.members if m.is_symptom} | suffering
+        ill |= suffering
+        amount = seen["alert"] + seen["finding"]
+        first = sorted(ill - {known}, key=lambda e: (e not in felt, e.startswith(LEAVES), -amount[e], e))
         drawn = ([known] if known else []) + first
         hidden = max(0, len(drawn) - MOST_NODES)
         drawn = drawn[:MOST_NODES]

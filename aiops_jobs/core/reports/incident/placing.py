@@ -12,6 +12,8 @@ from dataclasses import dataclass
 WIDTH, HEIGHT, ACROSS, DOWN, EDGE = 176, 46, 54, 14, 6
 """Size of a node, the room between layers and between nodes of a layer, and around all."""
 SWEEPS = 6
+TALLEST = 13
+"""Nodes of one column; a layer with more stands in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,7 @@ def place(nodes: Sequence[Node], edges: Iterable[tuple[str, str]], *, hidden: in
     by_name = {node.entity_id: node for node in nodes}
     kept = sorted({(a, b) for a, b in edges if a in by_name and b in by_name and a != b})
     layers = _ordered(_layers(sorted(by_name), _acyclic(sorted(by_name), kept)), kept, by_name)
+    layers = [layer[i : i + TALLEST] for layer in layers for i in range(0, len(layer), TALLEST)]
     tallest = max((len(layer) for layer in layers), default=0)
     height = tallest * (HEIGHT + DOWN) - DOWN + 2 * EDGE if tallest else 0
     places = []

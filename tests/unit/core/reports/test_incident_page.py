@@ -339,6 +339,9 @@ def test_a_storm_stays_readable_and_small(size):
     assert sum(bar.count for lane in lanes for bar in lane.bars if bar.kind == "alert") == size + 3
     assert len(page.map.places) == 40
     assert page.map.hidden == 3
+    assert {"service/web-shop", "service/checkout", "database/orders-db"} <= {p.node.entity_id for p in page.map.places}
+    assert ("service/web-shop", "service/svc-00") in page.map.edges
+    assert page.map.height < 900
     assert "3 more affected items are not drawn." in words(tree)
     body = sum(len(list(e)) for e in tree.iter("tbody"))
     assert body < 700

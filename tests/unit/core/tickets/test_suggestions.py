@@ -549,7 +549,7 @@ def test_a_ticket_leads_to_the_page_of_its_incident_where_pages_are_served(base)
         CONFIGURATION_ITEMS.empty(),
         policies=POLICIES,
         endpoints=LIVE,
-        report_url=base,
+        around=Around(report_url=base),
     )
     (body,) = answer.suggestions["body"].to_pylist()
     assert f"[Page of this incident](https://aiops.example/reports/{page_name('inc-1')})" in body
