@@ -61,6 +61,7 @@ def propose(
     try:
         _ensure_person(house, by, key)
         action_id = action_id_of(runbook, entity_id, subject, now)
+        _ensure_new(house, action_id)
         known = {name: value for name, value in values.items() if value is not None}
         sketch = _sketch(runbook, entity_id, action_id, subject, now)
         _ensure_look(facts_of(house, sketch, plan_of(sketch.plan)))
@@ -331,6 +332,11 @@ def _ensure_same_plan(action: Action, plan: Plan) -> None:
 def _ensure_fresh(house: Remediation, action: Action) -> None:
     if house.now() - action.proposed_at > timedelta(seconds=house.policy.proposal_ttl_s):
         raise ActionRefused("time", f"it was proposed more than {house.policy.proposal_ttl_s:g} s ago")
+
+
+def _ensure_new(house: Remediation, action_id: str) -> None:
+    if house.store.action(action_id) is not None:
+        raise ActionRefused("state", f"{action_id} was proposed at this very instant")
 
 
 def _ensure_person(house: Remediation, name: str, key: str) -> None:
