@@ -23,8 +23,8 @@ FASTER = DeliveryPolicy(
     max_age_s=1e9,
     max_per_hour=10**6,
     first_wait_s=0.05,
-    longest_wait_s=0.3,
-    in_flight_s=1.0,
+    longest_wait_s=0.1,
+    in_flight_s=0.6,
     retry_trickle_s=0.02,
     breaker_wait_s=0.05,
 )

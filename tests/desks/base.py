@@ -70,6 +70,13 @@ class Response:
     headers: dict = field(default_factory=dict)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, _request, _address):
+        """Say nothing when a client dies: that is what it is here for."""
+
+
 class HttpDesk:
     """A system of the vendor's kind on loopback."""
 
@@ -120,8 +127,7 @@ class HttpDesk:
             def log_message(self, *_):
                 pass
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = True
+        self._server = _Server(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
         return self
 

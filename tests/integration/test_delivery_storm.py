@@ -1,8 +1,9 @@
-"""Five hundred tickets to three kinds of systems, 40 % of all requests faulty, dispatchers killed again and again.
+"""Tickets to three kinds of systems, 40 % of all requests faulty, dispatchers killed again and again.
 
 Real sockets, a server in a process of its own, three dispatchers, SIGKILL at random instants, on both databases.
 Promises P7 and P9: nothing is missing; no duplicate where there is a key or a search; events are told at least once,
-and how often twice is measured; writes are not multiplied.
+and how often twice is measured; writes are not multiplied. ``AIOPS_TEST_STORM=500`` for the whole promise: five hundred
+tickets to each.
 """
 
 import json
@@ -23,7 +24,7 @@ from aiops_jobs.identity import fingerprint
 from aiops_jobs.ports import Filter
 
 pytest_plugins = ["servers_postgres"]
-TICKETS = int(os.environ.get("AIOPS_TEST_STORM", "500"))
+TICKETS = int(os.environ.get("AIOPS_TEST_STORM", "150"))
 KILLS = 30
 SHARE = 0.4
 PATIENCE_S = float(os.environ.get("AIOPS_TEST_PATIENCE", "400"))
