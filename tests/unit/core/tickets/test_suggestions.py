@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
-from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
+from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
     EVIDENCE,
