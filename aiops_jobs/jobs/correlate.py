@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -58,13 +59,13 @@ from aiops_jobs.jobs.earlier import (
 )
 from aiops_jobs.jobs.evaluate_causes import calibration_known_to
 from aiops_jobs.jobs.remembering import remembered, with_earlier
+from aiops_jobs.jobs.risks import remembered_risks, risks_gone, risks_to_speak_of
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
 
 JOB = "correlate"
 DETECTORS = ("detect",)
-PREDICTORS = ("forecast", "score_failures")
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Configuration items and dependencies are true from some day on; none was before this one."""
 MOST_READS = 24
@@ -166,17 +167,19 @@ def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
 
 
 def _suggest(run: Run, result: CorrelationResult, around: Around) -> Suggestions:
-    """Return what is due about incidents and the risks known now."""
-    risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
+    """Return what is due about incidents and risks: those known now, and those that still have a ticket."""
+    risks = remembered_risks(run)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
+    known = earlier_calls(run, result, risks)
+    risks = risks_to_speak_of(run, risks, {call.external_key for call in known})
     return to_suggestions(
         result,
         risks,
         items,
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
-        known=earlier_calls(run, result, risks),
-        around=around,
+        known=known,
+        around=replace(around, risks_gone=risks_gone(run, risks)),
     )
 
 

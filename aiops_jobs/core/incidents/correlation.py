@@ -115,7 +115,8 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
         known: ``incident_alerts`` published before, so that ids stay.
     """
     alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
-    around = Surroundings(facts.notifications, facts.changes, facts.edges)
+    notifications = facts.notifications
+    around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
     kept = suppress(alerts, around, policies=policies, until=to_micros(span.end))
     members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies)
     members = as_heard(members, kept)

@@ -14,6 +14,7 @@ from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_inst
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
 from aiops_jobs.core.incidents.cost import expected_cost
+from aiops_jobs.core.incidents.novelty import Usual
 from aiops_jobs.core.incidents.past import Past
 from aiops_jobs.core.incidents.priority import Factor, Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
@@ -37,13 +38,15 @@ def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -
     """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
     versions = {name: policies.version(name) for name in ("correlation", "priority", "cost")}
+    usual = Usual(cases[0].members, policies.priority.novelty_s) if cases else None
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
         cost = expected_cost(case, past, policies.cost)
         costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
         rows["incidents"].append({**_incident(case, verdict, priority, versions["correlation"]), **costs})
-        rows["factors"] += _factors(case, priority.factors, versions["priority"])
+        factors = (*priority.factors, *([_novelty(case, usual)] if usual else []))
+        rows["factors"] += _factors(case, factors, versions["priority"])
         rows["factors"] += _factors(case, cost.factors, versions["cost"])
         rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
@@ -90,6 +93,11 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) ->
         "causal_chain": canonical_json(chain_of(case, verdict)),
         "policy_version": version,
     }
+
+
+def _novelty(case: Case, usual: Usual) -> Factor:
+    """Return how unusual the incident is: it orders incidents of the same priority, and changes none."""
+    return Factor("novelty", f"{usual.surprise(case.own, case.began):.3f}", 0.0, 0.0)
 
 
 def _factors(case: Case, factors: Sequence[Factor], version: str) -> list[dict[str, Any]]:

@@ -23,6 +23,7 @@ from aiops_jobs.core.policies import PatternPolicy
 from aiops_jobs.identity import canonical_json, fingerprint
 from aiops_jobs.window import Window
 
+IDENTIFIER = "service and alert rule or metric"
 BLOCK = 1 << 20
 """Pairs of occurrences that are looked at at once."""
 
@@ -82,14 +83,14 @@ def why_not_an_identifier(values: Sequence[str | None], policy: PatternPolicy) -
 
     Example:
         >>> why_not_an_identifier(["a", "b", "c"], PatternPolicy())
-        '3 distinct values in 3 episodes (ratio 1 > 0.9): it repeats too seldom to learn from'
+        '3 distinct values in 3 occurrences (ratio 1 > 0.9): it repeats too seldom to learn from'
     """
     known = [value for value in values if value]
     if not known:
-        return "no episode names it"
+        return "nothing names it"
     distinct = len(set(known))
     ratio = distinct / len(known)
-    told = f"{distinct} distinct values in {len(known)} episodes (ratio {ratio:.3g}"
+    told = f"{distinct} distinct values in {len(known)} occurrences (ratio {ratio:.3g}"
     if ratio > policy.max_cardinality_ratio:
         return f"{told} > {policy.max_cardinality_ratio:g}): it repeats too seldom to learn from"
     if ratio < policy.min_cardinality_ratio:
@@ -100,8 +101,8 @@ def why_not_an_identifier(values: Sequence[str | None], policy: PatternPolicy) -
 def propose_rules(episodes: Episodes, window: Window, *, policy: PatternPolicy, policy_version: str) -> pa.Table:
     """Return ``correlation_proposals`` (without lineage), sorted by id.
 
-    A pair that was learned and did not hold up later is a row too, rejected with its reason; so is a field that cannot
-    serve as identifier, and then nothing is learned.
+    A pair that was learned and did not hold up later is a row too, rejected with its reason. So are items that cannot
+    serve as identifier of patterns, since they hardly ever repeat or are nearly all the same: then nothing is learned.
 
     Args:
         episodes: The past.
@@ -109,15 +110,15 @@ def propose_rules(episodes: Episodes, window: Window, *, policy: PatternPolicy, 
         policy: Thresholds.
         policy_version: Stamped on every row.
     """
-    refusal = why_not_an_identifier(episodes.name, policy)
+    within = int(policy.within_s * SECOND)
+    everything = _occurrences(episodes, within)
+    refusal = why_not_an_identifier([" ".join(everything.items[i]) for i in everything.item.tolist()], policy)
     common = {"window_start": window.start, "window_end": window.end, "policy_version": policy_version}
     if refusal is not None:
-        records = [{**common, **_refused("name", refusal, len(episodes.start))}] if len(episodes.start) else []
+        records = [{**common, **_refused(refusal, len(episodes.start))}] if len(episodes.start) else []
         return rows_from_records(CORRELATION_PROPOSALS, records)
     start, end = to_micros(window.start), to_micros(window.end)
     split = end - int((end - start) * policy.holdout_ratio)
-    within = int(policy.within_s * SECOND)
-    everything = _occurrences(episodes, within)
     learned = _learned(everything.inside(start, split), split - start, within, policy)
     later = everything.inside(split, end)
     records = [{**common, **_proposal(pair, everything.items, later, end - split, policy)} for pair in learned]
@@ -171,11 +172,11 @@ def _followers(seen: _Occurrences, within: int) -> _Followers:
     a, b = _pairs(seen, within)
     many = len(seen.items)
     key = seen.item[a] * many + seen.item[b]
-    keys = np.unique(key)
+    keys, place = np.unique(key, return_inverse=True)
 
     def distinct(occurrence: Ints) -> Ints:
-        told = np.unique(np.stack([key, occurrence], 1), axis=0)[:, 0]
-        return np.bincount(np.searchsorted(keys, told), minlength=len(keys)).astype(np.int64)
+        told = np.unique(place * len(seen.start) + occurrence) // max(len(seen.start), 1)
+        return np.bincount(told, minlength=len(keys)).astype(np.int64)
 
     return _Followers(keys // many, keys % many, distinct(a), distinct(b))
 
@@ -274,12 +275,12 @@ def _effect(pair: _Pair, later: _Occurrences, length: int, policy: PatternPolicy
     }
 
 
-def _refused(column: str, why: str, rows: int) -> dict[str, Any]:
+def _refused(why: str, rows: int) -> dict[str, Any]:
     return {
-        "proposal_id": fingerprint("prp", identifier=column),
-        "spec": canonical_json({"identifier": column}),
+        "proposal_id": fingerprint("prp", identifier=IDENTIFIER),
+        "spec": canonical_json({"identifier": IDENTIFIER}),
         "support_count": rows,
         "lift": 0.0,
         "proposal_status": "rejected",
-        "reason": f"`{column}` cannot identify patterns: {why}.",
+        "reason": f"{IDENTIFIER} cannot identify patterns: {why}.",
     }

@@ -13,6 +13,9 @@ class TicketPolicy:
     """Incidents less urgent stay in the warehouse."""
     finding_kinds: tuple[str, ...] = ("capacity_risk", "failure_risk")
     """Findings that get a ticket of their own."""
+    risk_calm_s: float = 36 * 3600.0
+    """A risk's ticket is resolved when it was told for the last time so long ago, and was looked at since: two calm
+    nights in a row, for a forecast near its bound changes its mind."""
     min_members_without_symptom: int = 3
     """An incident without any symptom (latency, errors, alert) needs this many members to be told to people."""
     max_per_run: int = 50

@@ -170,8 +170,8 @@ TABLES = """
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--soft);font-size:.87rem;padding-bottom:6px}
-th,td{text-align:left;overflow-wrap:break-word}
-th,td{vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
+th,td{text-align:left;overflow-wrap:break-word;
+vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;white-space:nowrap;vertical-align:bottom}
 th[scope=row]{font-weight:600}
 td.number,th.number{text-align:right;white-space:nowrap}
@@ -221,7 +221,7 @@ NARROW = """
 @media(max-width:820px){.split,.pair{grid-template-columns:minmax(0,1fr)}.tiles{
 grid-template-columns:repeat(2,minmax(0,1fr))}
 .scroll .timeline{min-width:760px}.scroll .map{max-width:none}.scroll .funnel{min-width:620px}
-.scroll table{min-width:560px}}
+.scroll table{min-width:560px}.top .nowrap{white-space:normal}}
 @media(max-width:520px){body{font-size:14.5px}main,.top,footer{padding:0 12px}.card{padding:16px 14px}.verdict{
 padding:18px 16px}
 .verdict .headline{margin:0;font-size:1.3rem}.cause-head{grid-template-columns:minmax(0,1fr)}

@@ -98,6 +98,12 @@ def risk_text(finding: Mapping[str, Any]) -> DraftText:
     return _draft(finding["title"], parts)
 
 
+def risk_gone_text(finding: Mapping[str, Any]) -> DraftText:
+    """Return the closing note of a risk that has been looked at again and was not found."""
+    gone = f"The risk is gone: last told {_moment(finding['detected_at'])}, and not found when looked at again since."
+    return _draft(finding["title"], [gone, _footer(finding["finding_id"])])
+
+
 def digest_text(held: Sequence[tuple[str, str, str]], most: int) -> DraftText:
     """Return what one ticket says about all those that were held back, given as (priority, title, id)."""
     lines = [f"{priority} {prose(title)} ({code(subject)})" for priority, title, subject in held[:100]]

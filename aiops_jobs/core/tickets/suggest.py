@@ -19,6 +19,7 @@ from aiops_jobs.contracts.results import TICKET_SUGGESTIONS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.tickets.come_true import one_ticket_each, stories
 from aiops_jobs.core.tickets.owners import Owners
 from aiops_jobs.core.tickets.subjects import (
     NOTHING_KNOWN,
@@ -74,7 +75,13 @@ def to_suggestions(
         around: What is known around the incidents.
     """
     owners = Owners(items)
-    subjects = [*incident_subjects(result, owners, policies, around), *risk_subjects(risks, owners, policies)]
+    subjects = [
+        *incident_subjects(result, owners, policies, around),
+        *risk_subjects(risks, owners, policies, around.risks_gone),
+    ]
+    kinds = policies.tickets.finding_kinds
+    foreseen = [row for row in risks.to_pylist() if row["finding_kind"] in kinds]
+    told = stories(result.incidents.to_pylist(), foreseen, policies.capacity.horizon_s)
     subjects.sort(key=lambda s: (s.priority, s.started_at, s.subject_id))
     rows: list[dict[str, Any]] = []
     for endpoint, mode in sorted(endpoints.items()):
@@ -82,13 +89,20 @@ def to_suggestions(
         for call in known:
             if call.endpoint == endpoint:
                 calls.setdefault(call.external_key, []).append(call)
-        rows += _for_endpoint(subjects, calls, endpoint, mode, policies)
+        last = {key: max(made, key=lambda c: c.sequence).action for key, made in _spoken_before(calls).items()}
+        rows += _for_endpoint(one_ticket_each(subjects, told, last), calls, endpoint, mode, policies)
     rows.sort(key=lambda row: row["suggestion_id"])
     outbox = [_outbox_row(row) for row in rows if row["is_due"]]
     return Suggestions(rows_from_records(TICKET_SUGGESTIONS, rows), _outbox_table(outbox))
 
 
 # --- calls ----------------------------------------------------------------------------------------------------------
+
+
+def _spoken_before(calls: Mapping[str, list[KnownCall]]) -> dict[str, list[KnownCall]]:
+    """Return the calls of runs that knew no more than this one; a key about which there is none is left out."""
+    earlier = {key: [call for call in made if not call.is_later] for key, made in calls.items()}
+    return {key: made for key, made in earlier.items() if made}
 
 
 def _for_endpoint(

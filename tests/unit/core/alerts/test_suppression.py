@@ -94,7 +94,7 @@ def test_rows_keep_their_contract(rows):
     life = {r["alert_id"]: r for r in found.alerts.to_pylist()}
     for row in quiet(found):
         alert = life[row["alert_id"]]
-        assert alert["started_at"] <= row["started_at"] < (row["ended_at"] or DAY.end + timedelta(days=99))
+        assert alert["started_at"] <= row["started_at"] <= (row["ended_at"] or DAY.end + timedelta(days=99))
         assert row["delay_s"] is None or row["delay_s"] > 0
         assert not row["is_harm"]
         if alert["resolved_at"]:

@@ -90,7 +90,8 @@ def test_chance_proposes_nothing():
 def test_support_is_of_occurrences_not_of_repetitions():
     storm = [(n, "PoolFull", "shop", "a", None) for n in range(100)]
     storm += [(n + 30, "MailSlow", "mail", "b", None) for n in range(100)]
-    assert proposals(*storm) == []
+    (row,) = proposals(*storm)
+    assert "2 distinct values in 2 occurrences" in row["reason"]
 
 
 @pytest.mark.parametrize(("missing", "count"), [("confidence", 0), ("nothing", 1)])
@@ -100,12 +101,13 @@ def test_half_of_the_cases_are_the_least(missing, count):
 
 
 def test_what_names_no_service_teaches_nothing():
-    assert proposals(*[(s, name, None, i, c) for s, name, _, i, c in recurring()]) == []
+    (row,) = proposals(*[(s, name, None, i, c) for s, name, _, i, c in recurring()])
+    assert (row["proposal_status"], "nothing names it" in row["reason"]) == ("rejected", True)
 
 
 @pytest.mark.parametrize(
     ("distinct", "rows", "wanted"),
-    [(91, 100, "> 0.9"), (90, 100, None), (1, 100, None), (1, 101, "< 0.01"), (0, 0, "no episode names it")],
+    [(91, 100, "> 0.9"), (90, 100, None), (1, 100, None), (1, 101, "< 0.01"), (0, 0, "nothing names it")],
 )
 def test_an_identifier_too_rare_or_too_common_is_refused_with_a_reason(distinct, rows, wanted):
     values = [f"v{i % distinct}" for i in range(rows)]
@@ -117,7 +119,10 @@ def test_a_refused_identifier_is_a_rejected_row():
     rows = [(i * HOUR, f"Rule {i}", "shop", None, None) for i in range(50)]
     (row,) = proposals(*rows)
     assert row["proposal_status"] == "rejected"
-    assert "`name` cannot identify patterns: 50 distinct values in 50 episodes" in row["reason"]
+    assert (
+        "service and alert rule or metric cannot identify patterns: 50 distinct values in 50 occurrences"
+        in row["reason"]
+    )
 
 
 def test_order_of_rows_does_not_matter():

@@ -56,6 +56,7 @@ def test_every_factor_is_told_and_the_points_add_up():
         "slowdown": 0,
         "persistence": 1,
         "matrix": 0,
+        "novelty": 0,
     }
     assert factors["matrix"]["raw_value"] == "impact high x urgency high = P1"
 
