@@ -18,7 +18,8 @@ from aiops_jobs.core.runbooks.action import Action
 from aiops_jobs.core.tickets.markdown import bullets, code
 from aiops_jobs.errors import ActionRefused
 from aiops_jobs.jobs.execute import execute
-from aiops_jobs.jobs.remediate import approve, dry_run_of, refuse, rehearse
+from aiops_jobs.jobs.gatekeeping import refuse
+from aiops_jobs.jobs.remediate import approve, dry_run_of, rehearse
 
 FLOW = "flow remediate"
 

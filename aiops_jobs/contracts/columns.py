@@ -378,9 +378,11 @@ revision = _count("revision", "How often the row was written; a writer must know
 step_kind = _label("step_kind", "Whether it does or undoes.", "step", "rollback").required()
 step_number = _count("step_number", "Place in the plan, from 0.").required()
 step_name = _text("step_name", "What the runbook calls it.").required()
-step_state = _label("step_state", "`started` without an end: nobody knows.", "started", "done", "failed").required()
+step_state = _label(
+    "step_state", "How far it came; `started` without an end: nobody knows.", "started", "done", "failed"
+).required()
 step_output = _text("step_output", "What it said, redacted and cut.", sensitive=True)
-stop_scope = _text("stop_scope", "`*` or a runbook's name.").required()
+stop_scope = _text("stop_scope", "What is stopped: a runbook by its name, or all with `*`.").required()
 is_stopped = _flag("is_stopped", "Whether no step may begin.").required()
 recorded_at = _instant("recorded_at", "When it was recorded, by the clock on the wall.").required()
 actor = _text("actor", "Who did or decided it.").required()

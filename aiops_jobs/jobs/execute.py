@@ -16,7 +16,7 @@ from aiops_jobs.core.runbooks.gates import closed_before_action, closed_before_s
 from aiops_jobs.core.runbooks.plan import Plan, plan_of
 from aiops_jobs.core.runbooks.runbook import Check, Step
 from aiops_jobs.errors import ActionRefused, AmbiguousDelivery, ConnectorError, NotFoundError
-from aiops_jobs.jobs.remediate import ask, facts_of, holds, refuse
+from aiops_jobs.jobs.gatekeeping import ask, facts_of, holds, refuse
 from aiops_jobs.ports.remediation import Remediation
 
 START = "remediation start"
