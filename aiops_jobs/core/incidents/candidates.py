@@ -26,8 +26,6 @@ FULL = 0.9
 NEARLY_FULL = 0.8
 """Fullness of what has no limit to compare with: an alert, whose rule has decided, and hardware that reports damage."""
 
-PLANNED = "maintenance"
-"""A change of this type says when work may be done, not what was done: it makes no other change less suspect."""
 LONE_PRIOR = -2.6
 """A component that suffers alone explains nobody but itself: a symptom and nothing else names no cause."""
 
@@ -183,11 +181,7 @@ def _change(case: Case, place: int, hops: int) -> Candidate:
     row, node, began = changes.rows[place], str(changes.nodes[place]), int(changes.start[place])
     ahead = lead(case, began)
     since = case.felt - int(case.world.policy.change_lookback_s * SECOND)
-    rivals = sum(
-        1
-        for other in changes.by_node[node]
-        if since <= changes.start[other] <= began and (other == place or changes.rows[other]["change_type"] != PLANNED)
-    )
+    rivals = sum(1 for other in changes.by_node[node] if since <= changes.start[other] <= began)
     nearness = 0.75 * earliness(ahead, fades_s=3600.0) + 0.25 * earliness(ahead, fades_s=86400.0)
     went_wrong = row["outcome"] in {"failed", "rolled_back"}
     change_type, title = str(row["change_type"]), str(row["title"])
