@@ -15,8 +15,11 @@ from aiops_jobs import __version__
 from aiops_jobs.errors import ConfigurationError
 from aiops_jobs.identity import digest
 from aiops_jobs.ports import Context, QualityGate
+from aiops_jobs.ports.remediation import Remediation
 from aiops_jobs.settings import ConnectorSettings, Settings, explained, load_policies, load_settings, settings_file
 
+STOP_FILE = "stop-remediation"
+"""A file of this name in the home folder stops all remediation, also where the warehouse is away."""
 SECRET_WORDS = ("token", "password", "secret", "key", "authorization")
 
 
@@ -28,6 +31,7 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
     Raises:
         ConfigurationError: A setting, a source or a sink is wrong; the message names it.
     """
+    from aiops_jobs.adapters.kill_switch import KillSwitch
     from aiops_jobs.adapters.lake import DeltaLake
     from aiops_jobs.adapters.model_store import SkopsModelStore
     from aiops_jobs.adapters.pages import FolderPages
@@ -58,7 +62,46 @@ def bootstrap(settings: Settings | None = None, *, progress: Callable[[str], Non
         source_hashes={name: digest(without_secrets(entry.model_dump())) for name, entry in settings.sources.items()},
         runbooks=load_runbooks(settings.runbooks),
         estate=settings.estate,
+        stopped=KillSwitch("tickets", home, warehouse),
+        report_url=settings.report_url,
         progress=progress or (lambda _: None),
+    )
+
+
+def remediation(settings: Settings | None = None, *, progress: Callable[[str], None] | None = None) -> Remediation:
+    """Return everything remediation may touch, from ``settings`` (default: the file in force and the environment).
+
+    Raises:
+        ConfigurationError: A setting, a runbook or an executor is wrong; the message names it.
+    """
+    import time
+
+    from aiops_jobs.adapters import clock
+    from aiops_jobs.adapters.estate_places import Places
+    from aiops_jobs.adapters.executors import EXECUTORS
+    from aiops_jobs.adapters.warehouse import SqlWarehouse
+    from aiops_jobs.adapters.warehouse.remediation import SqlRemediationStore
+    from aiops_jobs.core.runbooks.runbook import by_id
+    from aiops_jobs.core.tickets.redact import redact_text
+
+    settings = settings or load_settings()
+    context = bootstrap(settings, progress=progress)
+    warehouse = context.warehouse
+    if not isinstance(warehouse, SqlWarehouse):
+        raise TypeError("remediation keeps its log in a SQL warehouse")
+    file = settings.home.resolve() / STOP_FILE
+    return Remediation(
+        store=SqlRemediationStore(warehouse),
+        executors=connect("executors", EXECUTORS, settings.executors),
+        runbooks=by_id(context.runbooks),
+        policy=context.policies.remediation,
+        people=settings.people,
+        now=clock.now,
+        wait=time.sleep,
+        stop_file=lambda: f"stopped: the file {file.name} is in the home folder" if file.exists() else None,
+        place=Places(context.lake, clock.now).place,
+        redact=redact_text,
+        progress=context.progress,
     )
 
 

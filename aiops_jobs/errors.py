@@ -11,7 +11,8 @@
     |-- ModelRejected               exit 7   a challenger did not earn its place
     |-- CorruptPartError            exit 8   a stored file is not what was written
     |-- Superseded                  exit 9   another run of the same window holds the lease or has finished
-    `-- NotFoundError               exit 10  no such row: the id in the question is wrong
+    |-- NotFoundError               exit 10  no such row: the id in the question is wrong
+    `-- ActionRefused               exit 11  a gate of remediation is closed
 
 Two questions decide the class: *who can fix it* (operator, data owner, vendor)
 and *will the same call succeed later* (``Retryable``). Flows retry ``Retryable``
@@ -156,3 +157,13 @@ class NotFoundError(AiopsError):
     def __init__(self, what: str, name: str, *, remedy: str) -> None:
         self.what, self.name, self.remedy = what, name, remedy
         super().__init__(f"There is no {what} `{name}`. {remedy}")
+
+
+class ActionRefused(AiopsError):  # noqa: N818 - names the verdict
+    """A gate of remediation is closed: nothing was executed, and the refusal is in the audit log."""
+
+    exit_code = 11
+
+    def __init__(self, gate: str, reason: str) -> None:
+        self.gate, self.reason = gate, reason
+        super().__init__(f"Refused by the gate `{gate}`: {reason}")

@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from json.encoder import encode_basestring
 from typing import Any
 
 ID_HEX_DIGITS = 20
@@ -44,26 +45,27 @@ def fingerprint(kind: str, /, **parts: Any) -> str:
     return f"{kind}-{digest([kind, dict(parts)])[:ID_HEX_DIGITS]}"
 
 
-def fingerprints(kind: str, name: str, values: Sequence[str | None], other: str, others: Sequence[str]) -> list[str]:
-    """Return `fingerprint` of many things with two parts each, without building a mapping for every one of them.
+def fingerprints(kind: str, parts: Mapping[str, Sequence[str | None]]) -> list[str]:
+    """Return `fingerprint` of many things whose parts are texts, without a mapping for every one of them.
 
     Args:
         kind: As in `fingerprint`.
-        name: The part that comes first in the alphabet.
-        values: Its value, for each thing; equal ones are encoded once.
-        other: The other part.
-        others: Its value, for each thing; plain text that JSON writes as it is, such as an instant.
+        parts: For each name, the value of each thing.
 
     Example:
-        >>> fingerprints("alt", "a", ["x"], "b", ["y"]) == [fingerprint("alt", a="x", b="y")]
+        >>> fingerprints("alt", {"b": ["y"], "a": ["x"]}) == [fingerprint("alt", a="x", b="y")]
         True
     """
-    if not name < other:
-        raise ValueError(f"{name!r} does not come before {other!r}.")
-    written = {value: canonical_json(value) for value in set(values)}
-    begin, middle = f'["{kind}",{{"{name}":', f',"{other}":"'
-    texts = (f'{begin}{written[v]}{middle}{o}"}}]' for v, o in zip(values, others, strict=True))
+    names = sorted(parts)
+    frame = ",".join(f"{json.dumps(name, ensure_ascii=False)}:%s" for name in names)
+    whole = f"[{json.dumps(kind, ensure_ascii=False)},{{{frame}}}]"
+    columns = [[_written(value) for value in parts[name]] for name in names]
+    texts = (whole % values for values in zip(*columns, strict=True))
     return [f"{kind}-{hashlib.sha256(text.encode()).hexdigest()[:ID_HEX_DIGITS]}" for text in texts]
+
+
+def _written(value: str | None) -> str:
+    return "null" if value is None else encode_basestring(value)
 
 
 def _plain(value: Any) -> Any:

@@ -10,13 +10,15 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.errors import ConfigurationError
 
-ENVIRONMENT_ONLY = frozenset({"AIOPS_CONFIG", "AIOPS_FAULTS", "AIOPS_REQUIRE_SERVERS", "AIOPS_SHARED"})
+ENVIRONMENT_ONLY = frozenset(
+    {"AIOPS_CONFIG", "AIOPS_FAULTS", "AIOPS_PERSON_KEY", "AIOPS_REQUIRE_SERVERS", "AIOPS_SHARED"}
+)
 
 
 class ConnectorSettings(BaseModel):
@@ -51,6 +53,9 @@ class Settings(BaseSettings):
     """Folder of own runbooks (YAML); one replaces a shipped one of the same id."""
     estate: str = "estate"
     """What the estate is called on pages and in tickets."""
+    report_url: str | None = Field(default=None, pattern=r"^https?://[^\s\"'<>`\\()]+$")
+    """Where the folder ``<home>/reports`` is served, as ``https://aiops.example/reports``: tickets then lead to the
+    page of their incident."""
     language: str = "en"
     """Language of texts written for people."""
     retry_delays_s: tuple[float, ...] = (10.0, 60.0, 300.0)
@@ -63,6 +68,10 @@ class Settings(BaseSettings):
     """Systems telemetry is read from, by name."""
     sinks: dict[str, ConnectorSettings] = Field(default_factory=dict)
     """Systems tickets are delivered to, by name."""
+    executors: dict[str, ConnectorSettings] = Field(default_factory=dict)
+    """Systems that remediation may act on, by name; a shell's name is the host's."""
+    people: dict[str, SecretStr] = Field(default_factory=dict)
+    """Keys of those who may propose and approve remediation, by name; in the environment: ``AIOPS_PEOPLE__KIM``."""
     policies: dict[str, Any] = Field(default_factory=dict)
     """What differs from the default policies, by policy."""
 

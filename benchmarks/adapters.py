@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
 from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, RAW_ALERTS, SPANS, TOPOLOGY_EDGES
-from aiops_jobs.core.columns import names_without_lineage
+from aiops_jobs.core.columns import codes_of, compact, micros_of, names_without_lineage
 from aiops_jobs.core.features.grid import EPOCH, INSTANT
 from aiops_jobs.core.incidents.correlation import CorrelationResult, Facts, correlate_members
 from aiops_jobs.core.incidents.signals import Signals
@@ -33,7 +33,10 @@ SUSPECT = "service/"
 def alerts_nezha(alerts: pd.DataFrame) -> list[Incident]:
     """Return the incidents in the alerts of one system: ``time, service, pod, metric, severity``."""
     raw = raw_alerts(
-        alerts["time"], alerts[["metric", "pod"]], entity="service/" + alerts["service"].astype(str), known=alerts
+        alerts["time"],
+        alerts[["metric", "pod"]],
+        entity=joined_texts([coded(alerts["service"])], "", "service/"),
+        known=alerts,
     )
     result = correlated(raw)
     members = _services_by_incident(result)
@@ -54,7 +57,9 @@ def alerts_ait(alerts: pd.DataFrame) -> tuple[npt.NDArray[np.int64], dict[int, f
     Args:
         alerts: ``time, name, ip, host``, in the order of time.
     """
-    raw = raw_alerts(alerts["time"], alerts[["name", "ip", "host"]], entity="host/" + alerts["host"].astype(str))
+    raw = raw_alerts(
+        alerts["time"], alerts[["name", "ip", "host"]], entity=joined_texts([coded(alerts["host"])], "", "host/")
+    )
     result = correlated(raw)
     number = {name: place for place, name in enumerate(result.incidents["incident_id"].to_pylist())}
     incident_of = dict(
@@ -64,11 +69,11 @@ def alerts_ait(alerts: pd.DataFrame) -> tuple[npt.NDArray[np.int64], dict[int, f
             strict=True,
         )
     )
-    return _ids_of_rows(raw, result.alerts, incident_of), _priorities(result.incidents)
+    return _ids_of_rows(raw, result.alerts, incident_of), _priorities(result)
 
 
 def raw_alerts(
-    seconds: pd.Series, identity: pd.DataFrame, *, entity: pd.Series, known: pd.DataFrame | None = None
+    seconds: pd.Series, identity: pd.DataFrame, *, entity: pa.DictionaryArray, known: pd.DataFrame | None = None
 ) -> pa.Table:
     """Return ``raw_alerts`` of alerts that only ever fire.
 
@@ -79,24 +84,46 @@ def raw_alerts(
         known: A table with ``service`` and ``severity``, where they are told; otherwise all are warnings.
     """
     count = len(seconds)
-    name, *others = (identity[column].astype(str) for column in identity.columns)
-    key = name.str.cat(others, sep="|")
-    severity = pd.Series("warning", index=seconds.index) if known is None else known["severity"].astype(str)
+    columns = [coded(identity[column]) for column in identity.columns]
+    names = columns[0]
+    severity = pa.array(["warning"]).dictionary_encode().take(pa.array(np.zeros(count, np.int32)))
+    if known is not None:
+        told = known["severity"].astype(str)
+        severity = coded(told.where(told.isin(SEVERITIES), "warning"))
     micros = np.round(seconds.to_numpy(dtype=np.float64) * 1e6).astype(np.int64)
-    columns = {
+    same = pa.array(np.zeros(count, np.int32))
+    made = {
         "observed_at": pa.array(micros).cast(INSTANT),
-        "event_id": pa.array([f"e{i:09d}" for i in range(count)], pa.string()),
-        "alert_fingerprint": pa.array(key.to_numpy(dtype=object), pa.string()),
-        "alert_name": pa.array(name.to_numpy(dtype=object), pa.string()),
-        "alert_status": pa.array(["firing"] * count, pa.string()),
-        "severity": pa.array(severity.where(severity.isin(SEVERITIES), "warning").to_numpy(dtype=object), pa.string()),
-        "entity_id": pa.array(entity.to_numpy(dtype=object), pa.string()),
-        "summary": pa.array(name.to_numpy(dtype=object), pa.string()),
-        "source": pa.array(["alerts"] * count, pa.string()),
+        "event_id": pc.utf8_lpad(pc.cast(pa.array(np.arange(count)), pa.string()), 9, "0"),
+        "alert_fingerprint": joined_texts(columns, "|"),
+        "alert_name": names,
+        "alert_status": pa.DictionaryArray.from_arrays(same, ["firing"]),
+        "severity": severity,
+        "entity_id": entity,
+        "summary": names,
+        "source": pa.DictionaryArray.from_arrays(same, ["alerts"]),
     }
     if known is not None:
-        columns["service_name"] = pa.array(known["service"].astype(str).to_numpy(dtype=object), pa.string())
-    return RAW_ALERTS.conform(pa.table(columns))
+        made["service_name"] = coded(known["service"])
+    return RAW_ALERTS.shape(pa.table(made))
+
+
+def coded(column: pd.Series) -> pa.DictionaryArray:
+    """Return a column of texts with each text once."""
+    values = column.cat.remove_unused_categories() if isinstance(column.dtype, pd.CategoricalDtype) else column
+    codes, words = pd.factorize(values)
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), pa.array([str(w) for w in words], pa.string()))
+
+
+def joined_texts(columns: Sequence[pa.DictionaryArray], between: str, prefix: str = "") -> pa.DictionaryArray:
+    """Return the texts of several columns put together, row by row, each combination written once."""
+    code = np.zeros(len(columns[0]), np.int64)
+    for column in columns:
+        code = compact(code * len(column.dictionary) + column.indices.to_numpy())[0]
+    _, first = compact(code)
+    heads = [column.take(pa.array(first)).to_pylist() for column in columns]
+    words = [prefix + between.join(parts) for parts in zip(*heads, strict=True)]
+    return pa.DictionaryArray.from_arrays(pa.array(code, pa.int32()), pa.array(words, pa.string()))
 
 
 def correlated(raw: pa.Table) -> CorrelationResult:
@@ -113,29 +140,28 @@ def correlated(raw: pa.Table) -> CorrelationResult:
 
 def _ids_of_rows(raw: pa.Table, episodes: pa.Table, incident_of: dict[str, int]) -> npt.NDArray[np.int64]:
     """Return the incident of each notification: that of the latest episode of its alert that had begun."""
-    rows = pd.DataFrame({"key": raw["alert_fingerprint"].cast(pa.string()), "at": raw["observed_at"].to_numpy()})
-    begun = pd.DataFrame(
-        {
-            "key": episodes["alert_fingerprint"].cast(pa.string()),
-            "at": episodes["started_at"].to_numpy(),
-            "incident": [incident_of.get(name, SUPPRESSED) for name in episodes["alert_id"].to_pylist()],
-        }
-    )
-    rows["place"] = np.arange(len(rows))
-    joined = pd.merge_asof(
-        rows.sort_values("at", kind="stable"), begun.sort_values("at", kind="stable"), on="at", by="key"
-    )
-    ids = np.full(len(rows), SUPPRESSED, dtype=np.int64)
-    ids[joined["place"].to_numpy()] = joined["incident"].fillna(SUPPRESSED).to_numpy(dtype=np.int64)
-    return ids
+    keys, words = codes_of(raw["alert_fingerprint"])
+    known = pc.index_in(episodes["alert_fingerprint"].cast(pa.string()), pa.array(words, pa.string()))
+    begun, at = micros_of(episodes["started_at"]), micros_of(raw["observed_at"])
+    base = min(begun.min(), at.min()) if len(begun) else 0
+    width = max(begun.max(initial=0), at.max(initial=0)) - base + 1
+    places = known.to_numpy().astype(np.int64) * width + (begun - base)
+    order = np.argsort(places, kind="stable")
+    numbers = np.array([incident_of.get(name, SUPPRESSED) for name in episodes["alert_id"].to_pylist()], np.int64)
+    latest = np.searchsorted(places[order], keys * width + (at - base), side="right") - 1
+    return numbers[order][latest] if len(order) else np.full(len(keys), SUPPRESSED, np.int64)
 
 
-def _priorities(incidents: pa.Table) -> dict[int, float]:
-    """Return a number that sorts incidents as a page does: by priority, then by how many alerts they hold."""
-    urgency = [6 - int(str(p).removeprefix("P")) for p in incidents["priority"].to_pylist()]
-    counts: Sequence[int] = incidents["alert_count"].to_pylist()
-    most = max(counts, default=0) + 1
-    return {i: u + c / most for i, (u, c) in enumerate(zip(urgency, counts, strict=True))}
+def _priorities(result: CorrelationResult) -> dict[int, float]:
+    """Return a number that sorts incidents as a page does: by priority, then by how unusual they are."""
+    factors = result.priority_factors.filter(pc.equal(result.priority_factors["factor"].cast(pa.string()), "novelty"))
+    values = map(float, factors["raw_value"].to_pylist())
+    novelty = dict(zip(factors["incident_id"].to_pylist(), values, strict=True))
+    most = max(novelty.values(), default=0.0) + 1.0
+    told = result.incidents.select(["incident_id", "priority"]).to_pylist()
+    return {
+        i: 6 - int(row["priority"].removeprefix("P")) + novelty[row["incident_id"]] / most for i, row in enumerate(told)
+    }
 
 
 def _services_by_incident(result: CorrelationResult) -> dict[str, list[str]]:

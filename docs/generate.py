@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from aiops_jobs import errors
+from aiops_jobs.adapters.executors import EXECUTORS
 from aiops_jobs.adapters.sinks import SINKS
 from aiops_jobs.adapters.sources import SOURCES
 from aiops_jobs.cli import app
@@ -41,7 +42,7 @@ def settings_page() -> str:
         "## Top level\n",
         _fields(package / "settings.py", ["Settings"]),
     ]
-    for section, registry in (("sources", SOURCES), ("sinks", SINKS)):
+    for section, registry in (("sources", SOURCES), ("sinks", SINKS), ("executors", EXECUTORS)):
         for kind, reference in sorted(registry.items()):
             module = ROOT / (reference.partition(":")[0].replace(".", "/") + ".py")
             doc = ast.get_docstring(ast.parse(module.read_text("utf-8"))) or ""
@@ -72,7 +73,7 @@ def cli_page() -> str:
     """Return the reference of the command line."""
     text: str = app.generate_docs(output_format="markdown")
     # where Python itself was started with -m, its usage lines say so
-    return re.sub(r"^(aiops \w+) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
+    return re.sub(r"^(aiops(?: [\w-]+)*) -m \S+", r"\1", text.rstrip(), flags=re.MULTILINE) + "\n"
 
 
 def _fields(path: Path, classes: list[str]) -> str:

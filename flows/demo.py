@@ -43,6 +43,10 @@ path = "{estate}"
 [sinks.desk]
 kind = "file"
 path = "{desk}"
+
+[policies.delivery]
+max_age_s = 1e9  # the demo plays days long past; in your own estate a back-fill opens no tickets
+max_per_hour = 1000  # and it plays a week in minutes
 """
 
 

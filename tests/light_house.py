@@ -37,14 +37,19 @@ JOBS = {job.__name__: job for job in (train, detect, forecast, score_failures, e
 
 
 class MemoryLake:
-    """Windowed tables in memory; a later write of a source and window replaces an earlier one."""
+    """Windowed tables in memory; what a source has in a window is replaced, in order of knowledge."""
 
     def __init__(self):
         self.parts = []
 
     def write(self, table, rows, *, source, window, as_of):
         rows = arranged(table, table.conform(rows))
-        self.parts = [p for p in self.parts if (p[0], p[1], p[2]) != (table.name, source, window)]
+        self.parts = [
+            (*part[:3], part[3], _inside(table, part[4], window, outside=True))
+            if part[:2] == (table.name, source)
+            else part
+            for part in self.parts
+        ]
         self.parts.append((table.name, source, window, as_of, rows))
         return LakeCommit(version=len(self.parts), parts=(), changed=True)
 
@@ -60,11 +65,12 @@ class MemoryLake:
         return LakeRead(rows.select(list(columns or table.names)), ())
 
 
-def _inside(table, rows, window):
+def _inside(table, rows, window, outside=False):
     at = rows[table.time]
-    return rows.filter(
-        pc.and_(pc.greater_equal(at, pa.scalar(window.start, at.type)), pc.less(at, pa.scalar(window.end, at.type)))
+    inside = pc.and_(
+        pc.greater_equal(at, pa.scalar(window.start, at.type)), pc.less(at, pa.scalar(window.end, at.type))
     )
+    return rows.filter(pc.invert(inside) if outside else inside)
 
 
 class NoGate:

@@ -30,7 +30,7 @@ def start_nursery():
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join([str(here.parent), str(here)])  # it does not take over sys.path
     try:
-        PROCESSES.set_forkserver_preload(["warehouse_workers"])
+        PROCESSES.set_forkserver_preload(["warehouse_workers", "delivery_workers"])
         forkserver.ensure_running()
     finally:
         os.environ.pop("PYTHONPATH")

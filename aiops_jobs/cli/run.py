@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import webbrowser
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -26,6 +28,7 @@ NAMES = (
     "deliver",
     "report",
     "maintain",
+    "learn_patterns",
 )
 
 
@@ -35,8 +38,8 @@ def run(job: str, *, start: Start, end: End, as_of: str | None = None, json: boo
     Parameters
     ----------
     job:
-        ingest, train, detect, forecast, score_failures, evaluate_causes, correlate, deliver, report, maintain, or
-        nightly for all.
+        ingest, train, detect, forecast, score_failures, evaluate_causes, correlate, deliver, report, maintain,
+        learn_patterns, or nightly for all but the last.
     start:
         Begin of the window, inclusive, as 2026-11-20T00:00:00Z.
     end:
@@ -82,22 +85,46 @@ def backfill(
     _finish(reports, errors, as_json=json)
 
 
-def report(*, start: Start, end: End, as_of: str | None = None, json: bool = False) -> None:
-    """Write the page of one window and say where it is.
+def report(
+    incident: str | None = None,
+    *,
+    start: Start | None = None,
+    end: End | None = None,
+    as_of: str | None = None,
+    browse: Annotated[bool, Parameter(name="--open")] = False,
+    json: bool = False,
+) -> None:
+    """Write the page of one incident, or the pages of one window, and say where they are.
 
     Parameters
     ----------
+    incident:
+        Id of an incident (inc-…), told as the latest knowledge tells it; no window is needed then.
     start:
         Begin of the window, inclusive.
     end:
         End of the window, exclusive.
     as_of:
         Knowledge cut. Default: the end of the window.
+    browse:
+        Show the page in the browser of this machine.
     json:
         Print JSON instead of a line.
     """
-    done, _ = _run("report", start, end, as_of)
-    show_rows([{"report": done[0].details.get("path"), "run": done[0].run_id}], as_json=json)
+    if incident is not None:
+        from aiops_jobs.bootstrap import bootstrap
+        from aiops_jobs.jobs.report import report_incident
+
+        done = [report_incident(bootstrap(progress=say), incident)]
+    elif start is None or end is None:
+        remedy = "Name an incident (inc-…), or a window with --from and --to."
+        raise ConfigurationError("--from/--to", "is missing", remedy=remedy)
+    else:
+        done, _ = _run("report", start, end, as_of)
+    path = str(done[0].details.get("path"))
+    show_rows([{"report": path, "run": done[0].run_id}], as_json=json)
+    if browse:
+        webbrowser.open(Path(path).as_uri())
 
 
 def check(*, json: bool = False) -> None:

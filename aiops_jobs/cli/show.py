@@ -127,38 +127,6 @@ def causes(*, json: bool = False) -> None:
     )
 
 
-def tickets(*, pending: bool = False, json: bool = False) -> None:
-    """List the tickets as last seen, or the calls that are still to be made.
-
-    Parameters
-    ----------
-    pending:
-        Show the outbox instead: calls not yet answered, and those given up with their reason.
-    json:
-        Print JSON.
-    """
-    from aiops_jobs.bootstrap import bootstrap
-    from aiops_jobs.contracts.operations import TICKET_OUTBOX, TICKETS
-
-    warehouse = bootstrap().warehouse
-    names: tuple[str, ...]
-    if pending:
-        names = (
-            "endpoint",
-            "external_key",
-            "ticket_action",
-            "outbox_state",
-            "attempt_count",
-            "last_error",
-            "outbox_id",
-        )
-        rows = [row for row in pick(warehouse.read(TICKET_OUTBOX), *names) if row["outbox_state"] != "sent"]
-        show_rows(rows, as_json=json, title="Outbox")
-        return
-    names = ("endpoint", "remote_key", "ticket_state", "priority", "title", "opened_at", "resolved_at", "external_key")
-    show_rows(pick(warehouse.read(TICKETS, order_by=["opened_at"]), *names), as_json=json, title="Tickets")
-
-
 def quarantine(table: str | None = None, *, limit: int = 50, json: bool = False) -> None:
     """List rows that were received and not published, with their reasons.
 

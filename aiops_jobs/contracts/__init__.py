@@ -5,7 +5,7 @@ To add a table: write a ``Table`` in the module of its shelf and list it there; 
 
 from __future__ import annotations
 
-from aiops_jobs.contracts import knowledge, operations, outcomes, results, telemetry
+from aiops_jobs.contracts import knowledge, operations, outcomes, remediation, results, telemetry
 from aiops_jobs.contracts.table import Column, Kind, Table
 
 HANDED_ON = (results.FINDINGS, results.ANOMALIES)
@@ -18,6 +18,7 @@ WAREHOUSE_TABLES: dict[str, Table] = {
         *knowledge.KNOWLEDGE_TABLES,
         *outcomes.OUTCOME_TABLES,
         *operations.OPERATION_TABLES,
+        *remediation.REMEDIATION_TABLES,
     )
 }
 TABLES: dict[str, Table] = {**LAKE_TABLES, **WAREHOUSE_TABLES}

@@ -11,7 +11,7 @@ from aiops_jobs.contracts.table import Column, Kind
 SEVERITIES = ("info", "warning", "critical")
 PRIORITIES = ("P1", "P2", "P3", "P4", "P5")
 LEVELS = ("high", "medium", "low")
-FINDING_KINDS = ("anomaly", "capacity_risk", "failure_risk", "data_quality")
+FINDING_KINDS = ("anomaly", "capacity_risk", "failure_risk", "data_quality", "delivery")
 DQ_STATES = ("ok", "partial", "stale", "no_data", "insufficient_data")
 CAUSE_KINDS = ("change", "capacity", "dependency", "traffic", "config", "infra", "data", "unknown")
 EVIDENCE_KINDS = ("metric", "log", "trace", "change", "topology", "alert", "ticket")
@@ -321,6 +321,24 @@ attempt_count = _count("attempt_count", "Tries so far.").required()
 next_attempt_at = _instant("next_attempt_at", "Not before.")
 lease_until = _instant("lease_until", "A dispatcher holds it until then.")
 lease_token = Column("lease_token", Kind.INTEGER, "Fencing token of the holder.")
+target_key = _text("target_key", "Key under which this call meant to create a ticket; null before it was about to.")
+told_until = _instant("told_until", "End of the window the call speaks about; null where its age does not matter.")
+enqueued_at = _instant("enqueued_at", "When the call was decided, by the clock on the wall.")
+settled_at = _instant("settled_at", "When it last came to an outcome, by the clock on the wall.")
+sink_state = _label(
+    "sink_state",
+    "Whether calls go out: as they come, none for now, or none until it knows us again.",
+    "closed",
+    "open",
+    "paused",
+).required()
+failure_count = _count("failure_count", "Failures in a row.").required()
+refusal_count = _count("refusal_count", "Refused calls in a row.").required()
+retry_tokens = _number("retry_tokens", "Tries beyond the first that are left.", Between(0), unit="1").required()
+retry_at = _instant("retry_at", "Nothing is called before.")
+switch_name = _text("switch_name", "What is switched.").required()
+is_stopped = _flag("is_stopped", "Whether it stands still.").required()
+changed_by = _text("changed_by", "Who switched.")
 remote_key = _text("remote_key", "Identifier in the other system.")
 remote_url = _text("remote_url", "Where a person can look at it.")
 last_error = _text("last_error", "What the other system said last.")
@@ -331,6 +349,46 @@ ticket_state = _label(
     "ticket_state", "State of the ticket, mapped.", "new", "in_progress", "resolved", "closed", "unknown"
 ).required()
 updated_at = _instant("updated_at", "Last change.")
+
+# --- remediation ----------------------------------------------------------------------------------------------------
+ACTION_STATES = (
+    "proposed",
+    "dry_run",
+    "approved",
+    "executing",
+    "verified",
+    "rolled_back",
+    "failed",
+    "refused",
+    "expired",
+)
+action_id = _text("action_id", "Deterministic id of one plan, with the instant it was proposed at.").required()
+audited_action_id = _text("audited_action_id", "Action the decision is about; null where there is none yet.")
+action_state = _label("action_state", "How far it came.", *ACTION_STATES).required()
+proposed_at = _instant("proposed_at", "When it was proposed.").required()
+proposed_by = _text("proposed_by", "Person who proposed it.").required()
+plan = _json("plan", "The plan in full: every argument of every step, filled in.").required()
+plan_sha256 = _text("plan_sha256", "Digest of the plan; an approval is good for this one only.").required()
+dry_run_result = _json("dry_run_result", "What the dry run told.")
+approved_by = _text("approved_by", "Second person, who approved this very plan.")
+approved_at = _instant("approved_at", "When it was approved.")
+executed_at = _instant("executed_at", "When its first step was allowed to begin.")
+finished_at = _instant("finished_at", "When it came to its end.")
+revision = _count("revision", "How often the row was written; a writer must know the last one.").required()
+step_kind = _label("step_kind", "Whether it does or undoes.", "step", "rollback").required()
+step_number = _count("step_number", "Place in the plan, from 0.").required()
+step_name = _text("step_name", "What the runbook calls it.").required()
+step_state = _label("step_state", "`started` without an end: nobody knows.", "started", "done", "failed").required()
+step_output = _text("step_output", "What it said, redacted and cut.", sensitive=True)
+stop_scope = _text("stop_scope", "`*` or a runbook's name.").required()
+is_stopped = _flag("is_stopped", "Whether no step may begin.").required()
+recorded_at = _instant("recorded_at", "When it was recorded, by the clock on the wall.").required()
+actor = _text("actor", "Who did or decided it.").required()
+audit_number = _count("audit_number", "Place in the log, from 0, without gaps.").required()
+audit_event = _label("audit_event", "What happened.").required()
+facts = _json("facts", "What it was about, as a JSON object.")
+previous_sha256 = _text("previous_sha256", "Digest of the entry before it; of the first: zeros.").required()
+entry_sha256 = _text("entry_sha256", "Digest of this entry, the one before it included.").required()
 
 # --- operation ------------------------------------------------------------------------------------------------------
 run_id = _text(

@@ -194,6 +194,10 @@ TICKET_OUTBOX = Table(
         c.remote_url,
         c.last_error,
         c.run_id,
+        c.target_key,
+        c.told_until,
+        c.enqueued_at,
+        c.settled_at,
     ),
     key=("outbox_id",),
     time="started_at",
@@ -219,6 +223,29 @@ TICKETS = Table(
     key=("endpoint", "external_key"),
     time="opened_at",
 )
+SINK_STATES = Table(
+    name="sink_states",
+    grain="one sink: how its last calls went, and when the next may go out",
+    columns=(
+        c.endpoint,
+        c.sink_state,
+        c.failure_count,
+        c.refusal_count,
+        c.retry_tokens,
+        c.retry_at,
+        c.reason,
+        c.updated_at.required(),
+    ),
+    key=("endpoint",),
+    time="updated_at",
+)
+SWITCHES = Table(
+    name="switches",
+    grain="one thing that people may stop and start",
+    columns=(c.switch_name, c.is_stopped, c.reason, c.changed_by, c.updated_at.required()),
+    key=("switch_name",),
+    time="updated_at",
+)
 LEASES = Table(
     name="leases",
     grain="one thing that only one process may do at a time",
@@ -239,5 +266,7 @@ OPERATION_TABLES = (
     POLICIES,
     TICKET_OUTBOX,
     TICKETS,
+    SINK_STATES,
+    SWITCHES,
     LEASES,
 )

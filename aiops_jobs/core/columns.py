@@ -137,7 +137,7 @@ class Words(Sequence[T], Generic[T]):
 
     def unified(self) -> Words[T]:
         """Return the same rows with one code for each distinct value in use."""
-        used = np.unique(self.codes)
+        used = np.flatnonzero(np.bincount(self.codes, minlength=len(self.values)))
         known: dict[T, int] = {}
         back = np.zeros(len(self.values), np.int64)
         for code in used.tolist():
@@ -163,6 +163,12 @@ def compact(keys: Ints) -> tuple[Ints, Ints]:
     return codes, first
 
 
+def stable_order(codes: Ints) -> Ints:
+    """Return a stable order of codes from 0 on; few different ones are sorted by counting, in linear time."""
+    few = len(codes) and int(codes.max()) < np.iinfo(np.uint16).max
+    return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
+
+
 def codes_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Return a text column as codes, and the texts they stand for, sorted (the null, if any, is last)."""
     encoded = _encoded(column)
@@ -176,6 +182,8 @@ def codes_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:
     """Return a text column with one code for each distinct text, nulls among them; a dictionary is used as it is."""
+    if column.null_count == len(column):
+        return pa.DictionaryArray.from_arrays(np.zeros(len(column), np.int32), pa.array([None], pa.string()))
     if not pa.types.is_dictionary(column.type):
         return plain(column).dictionary_encode(null_encoding="encode")
     joined = column.unify_dictionaries().combine_chunks()

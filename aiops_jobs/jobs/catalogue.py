@@ -16,6 +16,7 @@ from aiops_jobs.jobs.detect import detect
 from aiops_jobs.jobs.evaluate_causes import evaluate_causes
 from aiops_jobs.jobs.forecast import forecast
 from aiops_jobs.jobs.ingest import ingest
+from aiops_jobs.jobs.learn_patterns import learn_patterns
 from aiops_jobs.jobs.maintain import maintain
 from aiops_jobs.jobs.report import report
 from aiops_jobs.jobs.running import RunReport
@@ -49,7 +50,11 @@ AFTER_INGEST: tuple[Job, ...] = (
     Job("report", report, "Write the page and the summary of the window."),
     Job("maintain", maintain, "Remove what nobody can ask for any more."),
 )
-JOBS: dict[str, Job] = {job.name: job for job in AFTER_INGEST}
+NOW_AND_THEN: tuple[Job, ...] = (
+    Job("learn_patterns", learn_patterns, "Learn which alerts follow one another; propose correlation rules."),
+)
+"""What no night needs: it looks at weeks, and what it says waits for a person."""
+JOBS: dict[str, Job] = {job.name: job for job in (*AFTER_INGEST, *NOW_AND_THEN)}
 
 
 def ingest_steps(context: Context) -> list[tuple[str, str]]:

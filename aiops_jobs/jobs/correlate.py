@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,7 @@ from aiops_jobs.contracts.telemetry import (
     LOG_RECORDS,
     METRIC_POINTS,
     SPANS,
+    TICKET_HISTORY,
     TOPOLOGY_EDGES,
 )
 from aiops_jobs.core.alerts.harm import rule_health
@@ -43,6 +45,7 @@ from aiops_jobs.core.incidents.correlation import (
     prepare,
     wanted_windows,
 )
+from aiops_jobs.core.incidents.past import PAST_COLUMNS
 from aiops_jobs.core.incidents.readings import METRIC_COLUMNS, Readings, of_nodes
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.runbooks.recommend import recommend
@@ -59,13 +62,13 @@ from aiops_jobs.jobs.earlier import (
 )
 from aiops_jobs.jobs.evaluate_causes import calibration_known_to
 from aiops_jobs.jobs.remembering import remembered, with_earlier
+from aiops_jobs.jobs.risks import remembered_risks, risks_gone, risks_to_speak_of
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context
 from aiops_jobs.window import Window
 
 JOB = "correlate"
 DETECTORS = ("detect",)
-PREDICTORS = ("forecast", "score_failures")
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 """Configuration items and dependencies are true from some day on; none was before this one."""
 MOST_READS = 24
@@ -90,7 +93,11 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
         result = _redacted(conclude(prepared, _signals(run, prepared), policies=policies, calibration=sure))
         everything = still_going(run, result)
         fitting, similar = _recommend(run, facts, result), remembered(run, result)
-        around = Around(known_runbooks(run, everything, fitting), with_earlier(run, similar, everything))
+        around = Around(
+            runbooks=known_runbooks(run, everything, fitting),
+            similar=with_earlier(run, similar, everything),
+            report_url=context.report_url,
+        )
         suggested = _suggest(run, everything, around)
         run.publish(RUNBOOK_RECOMMENDATIONS, fitting)
         run.publish(SIMILAR_INCIDENTS, similar)
@@ -114,6 +121,9 @@ def _facts(run: Run) -> Facts:
         changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
         items=run.read(CONFIGURATION_ITEMS, lasting),
         edges=run.read(TOPOLOGY_EDGES, lasting),
+        tickets=run.read(
+            TICKET_HISTORY, reach.extended(before=timedelta(seconds=policies.cost.lookback_s)), columns=PAST_COLUMNS
+        ),
     )
 
 
@@ -168,17 +178,19 @@ def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
 
 
 def _suggest(run: Run, result: CorrelationResult, around: Around) -> Suggestions:
-    """Return what is due about incidents and the risks known now."""
-    risks = run.read(FINDINGS, Window(run.span.start, run.span.end + INSTANT), sources=PREDICTORS)
+    """Return what is due about incidents and risks: those known now, and those that still have a ticket."""
+    risks = remembered_risks(run)
     items = run.read(CONFIGURATION_ITEMS, Window(BEGINNING, run.span.end))
+    known = earlier_calls(run, result, risks)
+    risks = risks_to_speak_of(run, risks, {call.external_key for call in known})
     return to_suggestions(
         result,
         risks,
         items,
         policies=run.context.policies,
         endpoints={name: sink.traits.mode for name, sink in run.context.sinks.items()},
-        known=earlier_calls(run, result, risks),
-        around=around,
+        known=known,
+        around=replace(around, risks_gone=risks_gone(run, risks)),
     )
 
 
@@ -192,7 +204,10 @@ def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> Non
     span = Window(run.span.start, run.span.end + INSTANT)
     run.publish(TICKET_SUGGESTIONS, redact_columns(TICKET_SUGGESTIONS, suggested.suggestions), span=span)
     run_ids = pa.array([run.record.run_id] * suggested.outbox.num_rows, pa.string())
-    run.outbox = TICKET_OUTBOX.conform(suggested.outbox.append_column("run_id", run_ids))
+    calls = suggested.outbox.append_column("run_id", run_ids)
+    until = pa.array([run.window.end] * calls.num_rows, TICKET_OUTBOX.to_arrow().field("told_until").type)
+    calls = calls.set_column(calls.schema.get_field_index("told_until"), "told_until", until)
+    run.outbox = TICKET_OUTBOX.conform(calls)
 
 
 def _funnel(result: CorrelationResult, suggested: Suggestions) -> dict[str, object]:

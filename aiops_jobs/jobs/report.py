@@ -1,43 +1,45 @@
-"""Write the page of a window: what happened, why, what is coming, and whether the data behind it was sound."""
+"""Write the pages of a window: its own, one for each incident in it, and the index of all windows."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import Any
 
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
-from aiops_jobs.contracts import telemetry as t
-from aiops_jobs.contracts.table import Table
-from aiops_jobs.core.detectors.judging import band_of, history_of
-from aiops_jobs.core.features.grid import POINT_COLUMNS
-from aiops_jobs.core.policies import Policies
-from aiops_jobs.core.reports import Facts, build_view, render_markdown, render_page, summary_rows
-from aiops_jobs.core.reports.outlook import chosen_risks
-from aiops_jobs.core.reports.plotting import chosen_anomalies, plot_window
-from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
-from aiops_jobs.ports import Filter
-from aiops_jobs.ports.context import Context
+from aiops_jobs.core.reports import (
+    INDEX,
+    Facts,
+    build_index,
+    build_pages,
+    build_view,
+    page_name,
+    render_incident,
+    render_index,
+    render_markdown,
+    render_page,
+    report_name,
+    summary_rows,
+)
+from aiops_jobs.errors import NotFoundError
+from aiops_jobs.jobs.report_rows import facts_of, with_pictures
+from aiops_jobs.jobs.running import Run, RunReport, open_run, report_of
+from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
 
 JOB = "report"
-LONGEST = timedelta(days=28)
-"""Incidents, runs and source windows that began longer before the page's window are not looked for."""
-HISTORY = timedelta(days=14)
-"""How much of a resource's past is drawn before its forecast."""
 
 
 def report(context: Context, window: Window, as_of: datetime) -> RunReport:
-    """Write one self-contained HTML page about ``window`` as known at ``as_of``.
+    """Write self-contained HTML pages about ``window`` as known at ``as_of``: its own, and one for each incident.
 
-    ``details`` hold its ``path``, the summary as ``markdown``, and its incidents as a ``table`` of strings.
+    The page of an incident that a later report has told about stays as it is: that report knew more.
+    ``details`` hold the ``path`` of the window's page, how many incidents have a page, the summary as ``markdown``,
+    and the incidents as a ``table`` of strings.
     """
     with open_run(context, JOB, window, as_of) as run:
-        facts = _with_pictures(run, _facts(run), context.policies)
+        facts = with_pictures(run, facts_of(run), context.policies)
         view = build_view(
             facts,
             context.policies,
@@ -47,11 +49,16 @@ def report(context: Context, window: Window, as_of: datetime) -> RunReport:
             run_id=run.record.run_id,
             code_version=context.code_version,
         )
-        path = context.pages.write(f"report-{_stamp(window.start)}-{_stamp(window.end)}.html", render_page(view))
+        path = context.pages.write(report_name(window), render_page(view))
+        written = _write_pages(run, facts)
+        if revised := _revised(run, facts):
+            written += _write_pages(run, with_pictures(run, facts_of(run, revised), context.policies))
+        _write_index(run)
         run.details |= {
             "path": path,
             "verdict": view.verdict.level,
             "incidents": len(view.incidents) + view.hidden_incidents,
+            "pages": len(written),
             "gaps": len(view.data.gaps),
             "markdown": render_markdown(view),
             "table": summary_rows(view),
@@ -59,139 +66,81 @@ def report(context: Context, window: Window, as_of: datetime) -> RunReport:
     return report_of(run)
 
 
-def _stamp(instant: datetime) -> str:
-    return f"{instant:%Y%m%dT%H%M}"
+def report_incident(context: Context, incident_id: str) -> RunReport:
+    """Write the page of one incident, as the latest knowledge tells it; ``details`` hold its ``path``.
+
+    Raises:
+        NotFoundError: No such incident was ever published.
+    """
+    found = context.warehouse.read(r.INCIDENTS, where=[Filter("incident_id", incident_id)]).to_pylist()
+    if not found:
+        remedy = "`aiops tickets` and the page of the window list them."
+        raise NotFoundError("incident", incident_id, remedy=remedy)
+    window, as_of = _latest_telling(context, found[0])
+    with open_run(context, JOB, window, as_of, parameters={"incident": incident_id}) as run:
+        facts = with_pictures(run, facts_of(run, [incident_id]), context.policies)
+        (path,) = _write_pages(run, facts)
+        run.details |= {"path": path, "incident": incident_id}
+    return report_of(run)
 
 
-# --- rows -----------------------------------------------------------------------------------------------------------
-
-
-def _facts(run: Run) -> Facts:
-    """Return the rows of the window, and of what the incidents in it are made of."""
-    window, context = run.window, run.context
-    reach = window.extended(before=LONGEST)
-    tables = {
-        r.INCIDENTS: _during(_stored(run, r.INCIDENTS, reach), window, "started_at", "ended_at"),
-        r.ANOMALIES: _during(_stored(run, r.ANOMALIES, reach), window, "started_at", "ended_at"),
-        o.SOURCE_HEALTH: _during(_stored(run, o.SOURCE_HEALTH, reach), window, "window_start", "window_end"),
-        o.QUALITY_RESULTS: _during(_stored(run, o.QUALITY_RESULTS, reach), window, "window_start", "window_end"),
-        o.RUNS: _during(_stored(run, o.RUNS, reach), window, "window_start", "window_end"),
-    }
-    issued = window.extended(after=INSTANT)  # a forecast made at the end of the window speaks from that instant
-    tables |= {table: _stored(run, table, issued) for table in (r.CAPACITY_RISKS, r.FAILURE_RISKS)}
-    tables |= _of_incidents(
-        run, _texts(tables[r.INCIDENTS], "incident_id"), _texts(tables[r.CAPACITY_RISKS], "finding_id")
-    )
-    subjects = {
-        *_texts(tables[r.INCIDENTS], "incident_id"),
-        *_texts(tables[r.CAPACITY_RISKS], "finding_id"),
-        *_texts(tables[r.FAILURE_RISKS], "finding_id"),
-    }
-    tables |= {table: _about(run, table, subjects) for table in (o.TICKETS, o.TICKET_OUTBOX)}
-    unsound = run.context.warehouse.read(r.FINDINGS, window=reach, where=[Filter("finding_kind", "data_quality")])
-    tables[r.FINDINGS] = pa.concat_tables([tables[r.FINDINGS], _during(unsound, window, "started_at", "ended_at")])
-    tables[o.MODEL_VERSIONS] = _where(run, o.MODEL_VERSIONS, "model_stage", ("champion", "candidate"))
-    versions = _texts(tables[o.MODEL_VERSIONS], "model_version")
-    tables[o.MODEL_EVALUATIONS] = _where(run, o.MODEL_EVALUATIONS, "model_version", versions)
-    lookback = timedelta(seconds=context.policies.correlation.change_lookback_s)
-    tables[t.CHANGES] = run.read(t.CHANGES, window.extended(before=lookback))
-    tables[t.QUARANTINE] = _during(run.read(t.QUARANTINE, reach), window, "window_start", "window_end")
-    offered = {table.name for table in t.INGESTED}
-    asked = [
-        (name, table.name)
-        for name, source in context.sources.items()
-        for table in source.tables
-        if table.name in offered
-    ]
-    return Facts(tables={table.name: rows for table, rows in tables.items()}, asked=sorted(set(asked)))
-
-
-def _of_incidents(run: Run, incidents: Iterable[str], risks: Iterable[str]) -> dict[Table, pa.Table]:
-    """Return what the incidents are made of, wherever in time it lies, and the findings that risks have become."""
-    parts = (r.INCIDENT_ALERTS, r.PRIORITY_FACTORS, r.ROOT_CAUSES, r.EVIDENCE)
-    tables = {table: _where(run, table, "incident_id", incidents) for table in parts}
-    members = _texts(tables[r.INCIDENT_ALERTS], "member_id")
-    tables[r.ALERTS] = _where(run, r.ALERTS, "alert_id", members)
-    tables[r.FINDINGS] = _where(run, r.FINDINGS, "finding_id", [*members, *risks])
-    return tables
-
-
-def _stored(run: Run, table: Table, window: Window) -> pa.Table:
-    return run.context.warehouse.read(table, window=window)
-
-
-def _where(run: Run, table: Table, column: str, values: Iterable[str]) -> pa.Table:
-    wanted = sorted(set(values))
-    return run.context.warehouse.read(table, where=[Filter(column, wanted)]) if wanted else table.empty()
-
-
-def _about(run: Run, table: Table, subjects: set[str]) -> pa.Table:
-    """Return what was written to the service desk about ``subjects``, ever, and about anything else in the window."""
-    ever = _where(run, table, "subject_id", subjects)
-    now = _stored(run, table, run.window)
-    others = pc.invert(pc.is_in(now["subject_id"], pa.array(sorted(subjects), pa.string())))
-    return pa.concat_tables([ever, now.filter(others)])
-
-
-def _during(rows: pa.Table, window: Window, start: str, end: str) -> pa.Table:
-    """Return the rows whose time overlaps ``window``; without an end they go on."""
-    kind = rows[start].type
-    begun = pc.less(rows[start], pa.scalar(window.end, kind))
-    going = pc.fill_null(pc.greater(rows[end], pa.scalar(window.start, kind)), fill_value=True)
-    return rows.filter(pc.and_(begun, going))
-
-
-def _texts(rows: pa.Table, column: str) -> list[str]:
-    values: list[str] = rows[column].to_pylist()
-    return values
-
-
-# --- pictures -------------------------------------------------------------------------------------------------------
-
-
-def _with_pictures(run: Run, facts: Facts, policies: Policies) -> Facts:
-    """Return the facts with the series to be drawn: few, chosen by strength, read from the lake in one go."""
-    facts_known, _ = facts.known_at(run.as_of)
-    anomalies = chosen_anomalies(facts_known, policies.report)
-    risks = chosen_risks(facts_known, policies)
-    if not anomalies and not risks:
-        return facts
-    shown: dict[str, Window] = {}
-    for row in anomalies:
-        own = plot_window(row, policies.report, run.window)
-        known = shown.get(row["series_id"], own)
-        shown[row["series_id"]] = Window(min(own.start, known.start), max(own.end, known.end))
-    past = {row["series_id"]: Window(row["issued_at"] - HISTORY, row["issued_at"]) for row in risks}
-    needed = [history_of(window, policies) for window in shown.values()] + list(past.values())
-    reach = Window(min(w.start for w in needed), max(w.end for w in needed))
-    points = run.read(t.METRIC_POINTS, reach, columns=POINT_COLUMNS)
-    points = points.filter(pc.is_in(points["series_id"].cast(pa.string()), pa.array([*shown, *past], pa.string())))
-    forecasts = [_forecast_of(run, row["series_id"], row["issued_at"]) for row in risks]
-    tables = {**facts.tables, r.CAPACITY_FORECASTS.name: pa.concat_tables([r.CAPACITY_FORECASTS.empty(), *forecasts])}
-    return replace(
+def _write_pages(run: Run, facts: Facts) -> list[str]:
+    """Write the pages of the incidents among ``facts`` that no later report has told about; return where they are."""
+    context = run.context
+    pages = build_pages(
         facts,
-        tables=tables,
-        bands={series: band_of(points, series, window, policies) for series, window in sorted(shown.items())},
-        histories={series: _line(points, series, window) for series, window in sorted(past.items())},
-        units=_units(points),
+        context.policies,
+        window=run.window,
+        as_of=run.as_of,
+        estate=context.estate,
+        most=context.policies.report.max_pages,
     )
+    later = [Window(row["window_start"], row["window_end"]) for row in _reports(context) if row["as_of"] > run.as_of]
+    fresh = [page for page in pages if not _is_told(page.incident.started_at, page.incident.ended_at, later)]
+    return [context.pages.write(page_name(page.incident.incident_id), render_incident(page)) for page in fresh]
 
 
-def _forecast_of(run: Run, series_id: str, issued_at: datetime) -> pa.Table:
-    where = [Filter("series_id", series_id)]
-    window = Window(issued_at, issued_at + INSTANT)
-    return run.context.warehouse.read(r.CAPACITY_FORECASTS, window=window, where=where)
+def _revised(run: Run, facts: Facts) -> list[str]:
+    """Return the incidents of the look-back that were over before the window, and about which more is known since."""
+    shown = set(facts[r.INCIDENTS]["incident_id"].to_pylist())
+    back = run.window.extended(before=_lookback(run))
+    rows = run.context.warehouse.read(r.INCIDENTS, window=back).select(["incident_id", "as_of"]).to_pylist()
+    return sorted(row["incident_id"] for row in rows if row["as_of"] == run.as_of and row["incident_id"] not in shown)
 
 
-def _line(points: pa.Table, series_id: str, window: Window) -> pa.Table:
-    times = points["observed_at"]
-    inside = pc.and_(
-        pc.greater_equal(times, pa.scalar(window.start, times.type)), pc.less(times, pa.scalar(window.end, times.type))
-    )
-    own = pc.equal(points["series_id"].cast(pa.string()), series_id)
-    return points.filter(pc.and_(own, inside)).select(["observed_at", "value"])
+def _lookback(run: Run) -> timedelta:
+    """Return how far back before its window a correlation revises incidents."""
+    correlation = run.context.policies.correlation
+    return timedelta(seconds=correlation.lookback_s + correlation.max_duration_s)
 
 
-def _units(points: pa.Table) -> dict[str, str]:
-    pairs = points.select(["series_id", "unit"]).unify_dictionaries().group_by(["series_id", "unit"]).aggregate([])
-    return {row["series_id"]: row["unit"] for row in pairs.to_pylist() if row["unit"] is not None}
+def _write_index(run: Run) -> None:
+    windows = {Window(row["window_start"], row["window_end"]) for row in _reports(run.context)} | {run.window}
+    told = build_index(sorted(windows), run.context.warehouse.read(r.INCIDENTS))
+    run.context.pages.write(INDEX, render_index(run.context.estate, told, older=len(windows) - len(told)))
+
+
+def _reports(context: Context) -> list[dict[str, Any]]:
+    """Return the completed reports about whole windows."""
+    where = [Filter("job", JOB), Filter("run_status", "completed"), Filter("parameters", "{}")]
+    rows: list[dict[str, Any]] = context.warehouse.read(o.RUNS, where=where).to_pylist()
+    return rows
+
+
+def _is_told(started_at: datetime, ended_at: datetime | None, windows: Sequence[Window]) -> bool:
+    return any(started_at < w.end and (ended_at is None or ended_at > w.start) for w in windows)
+
+
+def _latest_telling(context: Context, incident: dict[str, Any]) -> tuple[Window, datetime]:
+    """Return window and knowledge cut of the latest correlation that overlaps the incident and knew its row."""
+    where = [Filter("job", "correlate"), Filter("run_status", "completed")]
+    runs = context.warehouse.read(o.RUNS, where=where).to_pylist()
+    knew = [row for row in runs if row["as_of"] >= incident["as_of"]]
+    touching = [
+        row
+        for row in knew
+        if _is_told(incident["started_at"], incident["ended_at"], [Window(row["window_start"], row["window_end"])])
+    ]
+    own = [row for row in runs if row["run_id"] == incident["run_id"]]
+    best = max(touching or own, key=lambda row: (row["as_of"], row["window_end"], row["window_start"]))
+    return Window(best["window_start"], best["window_end"]), best["as_of"]

@@ -70,5 +70,9 @@ class Context:
     """What may be done about incidents."""
     estate: str = "estate"
     """What people call what is watched."""
+    stopped: Callable[[], str | None] = lambda: None
+    """Why no ticket may go out (the kill switch); null while they may. Asked before every call to a sink."""
+    report_url: str | None = None
+    """Where finished pages are served, if they are."""
     progress: Callable[[str], None] = lambda _: None
     """Told, in words, what a long job is doing."""

@@ -203,3 +203,5 @@ class DeliveryOutcome:
     ticket: Ticket | None = None
     error: str | None = None
     retry_after: timedelta | None = None
+    is_untried: bool = False
+    """The sink was not called: it costs no try."""

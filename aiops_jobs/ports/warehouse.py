@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import pyarrow as pa
 
 from aiops_jobs.contracts.table import Table
+from aiops_jobs.core.tickets.pacing import Pace
 from aiops_jobs.ports.checks import Check
 from aiops_jobs.ports.lake import InputFile
 from aiops_jobs.ports.sinks import DeliveryOutcome
@@ -128,8 +129,37 @@ class Warehouse(Protocol):
     def fail(self, run: RunRecord, *, attempt_id: str, error: str) -> None:
         """Record that the try failed; an earlier completed publication of the run stays."""
 
-    def claim_outbox(self, endpoint: str, *, limit: int) -> list[dict[str, Any]]:
+    def claim_outbox(
+        self, endpoint: str, *, limit: int, first_tries_only: bool = False, without_new_tickets: bool = False
+    ) -> list[dict[str, Any]]:
         """Lease due rows of the outbox to this process, oldest and lowest ``sequence`` first, one per external key."""
 
-    def settle_outbox(self, row: Mapping[str, Any], outcome: DeliveryOutcome) -> None:
+    def intend_outbox(self, row: Mapping[str, Any], target_key: str) -> None:
+        """Note, before it happens, that a claimed call is about to create the ticket ``target_key``."""
+
+    def settle_outbox(self, row: Mapping[str, Any], outcome: DeliveryOutcome, pace: Pace | None = None) -> None:
         """Record the outcome of one call, and the ticket as seen, in one transaction; refuse a lost lease."""
+
+    def enqueue_outbox(self, rows: pa.Table) -> None:
+        """Put further calls into the outbox; one already there keeps its state."""
+
+    def retry_outbox(self, outbox_id: str) -> None:
+        """Make a dead letter due again."""
+
+    def opened_since(self, endpoint: str, since: datetime) -> int:
+        """Return how many new tickets a sink has taken since an instant."""
+
+    def pace_of(self, endpoint: str) -> Pace | None:
+        """Return how a sink is doing; null if it was never called."""
+
+    def save_pace(self, endpoint: str, pace: Pace) -> None:
+        """Remember how a sink is doing."""
+
+    def stopped(self, name: str) -> str | None:
+        """Return why people have stopped something; null if they have not."""
+
+    def switch(self, name: str, reason: str, *, stop: bool, by: str) -> None:
+        """Stop or start something, by its name."""
+
+    def now(self) -> datetime:
+        """Return the instant by the clock leases, tries and the outbox go by."""

@@ -1,65 +1,179 @@
-"""A storm of notifications becomes alert episodes, and these become groups.
+"""A storm of alerts becomes groups; a million notifications become incidents with causes.
 
-The peer is written here, in plain Python: the same reading of episodes, links by service and by dependency, union-find.
-networkx, which the goal was stated against, is not installed; a dictionary union-find is the cheaper peer of the two.
+The peer is what a straightforward program does: links of alerts by time and topology in Python loops, and the connected
+components of networkx. Both follow one rule and must find the same groups; where they do not, the page says so.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
+import networkx as nx
 import numpy as np
 import pyarrow as pa
 
-from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
+from aiops_jobs.contracts.results import ALERTS, ANOMALIES, FINDINGS
 from aiops_jobs.contracts.table import Table
-from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, RAW_ALERTS, TOPOLOGY_EDGES
-from aiops_jobs.core.columns import names_without_lineage
-from aiops_jobs.core.incidents.correlation import Facts, Prepared, prepare
-from aiops_jobs.core.policies import Policies
+from aiops_jobs.contracts.telemetry import CHANGES, CONFIGURATION_ITEMS, LOG_RECORDS, RAW_ALERTS, SPANS, TOPOLOGY_EDGES
+from aiops_jobs.core.columns import SECOND, instants, names_without_lineage, rows_from
+from aiops_jobs.core.incidents.correlation import Facts, correlate_members
+from aiops_jobs.core.incidents.group import Grouping, group_members
+from aiops_jobs.core.incidents.members import Members, to_members
+from aiops_jobs.core.incidents.signals import Signals
+from aiops_jobs.core.incidents.topology import TopologyHistory
+from aiops_jobs.core.policies import CorrelationPolicy, Policies
 from benchmarks.measure import Case, Side
 from benchmarks.stages import samples
 
-EVENTS, PER_SERVICE = 50_000, 80
+EVENTS, PER_SERVICE = 100_000, 80
+RULE = CorrelationPolicy(overlap_s=0.0, reopen_s=0.0)
+"""Time and topology, nothing else; the policy's further reasons to link are switched off."""
 POLICIES = Policies()
 LONG_AGO = samples.START - timedelta(days=400)
 
 
 def build(_folder: Path, scale: float) -> Case:
-    """Return the case: a day of notifications; services grow with them, so density stays the same."""
+    """Return the case: a day of alerts; components grow with them, so density stays the same."""
+    events = max(40, round(EVENTS * scale))
+    nodes = max(4, events // PER_SERVICE)
+    pairs = [(f"queue/s{i}", f"queue/s{(i * 7 + 1) // 8}") for i in range(2, nodes)]
+    members = _members(events, nodes)
+    history = TopologyHistory(CONFIGURATION_ITEMS.empty(), _edges(pairs), extra_names=tuple(_names(nodes)))
+    rows = list(zip(members.start.tolist(), members.end.tolist(), members.nodes, strict=True))
+    near = _near(pairs, RULE.max_hops)
+    return Case(
+        size=f"{events:,} alerts, {nodes:,} components",
+        ours=Side("group_members", lambda _: group_members(members, history, policy=RULE)),
+        peers=(
+            Side(
+                "Python links + networkx",
+                lambda _: group_with_networkx(rows, near),
+                goal=8.0,
+                note="One rule: time and topology. The peer gets ready Python rows and ready distances.",
+            ),
+        ),
+        facts=lambda results: _compared(results[0], results[1]),
+    )
+
+
+def build_whole(_folder: Path, scale: float) -> Case:
+    """Return the case: notifications become episodes, incidents, causes and rows; nobody publishes a peer."""
     events = max(40, round(EVENTS * scale))
     services = max(4, events // PER_SERVICE)
-    raw = raw_alerts(events, services)
     edges = [(f"service/s{i}", f"service/s{(i * 7 + 1) // 8}") for i in range(2, services)]
     facts = Facts(
-        raw_alerts=raw,
+        raw_alerts=raw_alerts(events, services),
         findings=_unstamped(FINDINGS),
         anomalies=_unstamped(ANOMALIES),
         changes=CHANGES.empty(),
         items=_items(services),
         edges=_edges(edges),
     )
-    rows = list(zip(*(raw[n].to_pylist() for n in ("observed_at", "alert_fingerprint", "entity_id", "alert_status"))))  # noqa: B905
+    silence = Signals(LOG_RECORDS.empty(), SPANS.empty())
     return Case(
         size=f"{events:,} notifications, {services:,} services",
         ours=Side(
-            "prepare",
-            lambda _: prepare(facts, policies=POLICIES, span=samples.window()),
-            note="Ours also finds flapping, shared silent components and groups that stay apart.",
+            "correlate_members",
+            lambda _: correlate_members(facts, silence, policies=POLICIES, span=samples.window()),
         ),
-        peers=(
-            Side(
-                "Python loop + union-find",
-                lambda _: group_in_python(rows, edges),
-                goal=8.0,
-                note="networkx is not installed: a plain union-find stands in. The peer gets ready Python rows.",
-            ),
-        ),
-        facts=lambda results: f"Groups: ours {_groups(results[0])}, peer {results[1]}.",
+        facts=lambda results: f"{results[0].alerts.num_rows:,} episodes, {results[0].incidents.num_rows:,} incidents.",
     )
+
+
+def group_with_networkx(rows: list[tuple[int, int, str]], near: dict[str, set[str]]) -> set[frozenset[int]]:
+    """Return the groups a straightforward program finds.
+
+    An alert joins the session of its component if it begins within the gap after the latest end there; two sessions
+    of components near one another are linked if an alert of one begins within the gap of the begin of the other.
+
+    Args:
+        rows: Begin and end (microseconds) and component of each alert, sorted by begin.
+        near: Components within the policy's hops, either way.
+    """
+    gap = int(RULE.gap_s * SECOND)
+    graph = nx.Graph()
+    begins: dict[str, list[int]] = defaultdict(list)
+    places: dict[str, list[int]] = defaultdict(list)
+    latest: dict[str, int] = {}
+    heads: list[tuple[int, int, str]] = []
+    for place, (start, end, node) in enumerate(rows):
+        graph.add_node(place)
+        if node in latest and start - latest[node] <= gap:
+            graph.add_edge(places[node][-1], place)
+        else:
+            heads.append((place, start, node))
+        latest[node] = max(end, latest.get(node, end))
+        begins[node].append(start)
+        places[node].append(place)
+    for place, start, node in heads:
+        for other in near.get(node, ()):
+            low, high = bisect_left(begins[other], start - gap), bisect_right(begins[other], start + gap)
+            graph.add_edges_from((place, found) for found in places[other][low:high])
+    return {frozenset(group) for group in nx.connected_components(graph)}
+
+
+def _compared(grouping: Grouping, peer: set[frozenset[int]]) -> str:
+    ours = {frozenset(group.members) for group in grouping.groups}
+    same = "the same" if ours == peer else f"NOT the same ({len(ours ^ peer):,} differ)"
+    return f"Groups: ours {len(ours):,}, peer {len(peer):,}: {same}."
+
+
+def _members(events: int, nodes: int) -> Members:
+    """Return alerts in bursts at neighbouring components, and noise."""
+    rng = np.random.default_rng(5)
+    bursts = max(1, events // 25)
+    burst = rng.integers(0, bursts, events)
+    begin, where = rng.uniform(0, 80000, bursts), rng.integers(0, nodes, bursts)
+    at = (begin[burst] + rng.exponential(120, events)) * SECOND
+    started = int(samples.START.timestamp()) * SECOND + at.astype(np.int64)
+    node = np.minimum(where[burst] + rng.integers(0, 3, events), nodes - 1)
+    names = _names(nodes)
+    alerts = rows_from(
+        ALERTS,
+        {
+            "alert_id": [f"alt-{i:09d}" for i in range(events)],
+            "alert_fingerprint": [names[n] for n in node.tolist()],
+            "alert_name": pa.repeat("CpuHigh", events),
+            "entity_id": [names[n] for n in node.tolist()],
+            "severity": pa.repeat("warning", events),
+            "alert_state": pa.repeat("resolved", events),
+            "started_at": instants(started),
+            "last_event_at": instants(started),
+            "resolved_at": instants(started + rng.integers(1, 300, events) * SECOND),
+            "resolved_by": pa.repeat("integration", events),
+            "event_count": np.ones(events, np.int64),
+            "full_duplicate_count": np.zeros(events, np.int64),
+            "flap_count": np.zeros(events, np.int64),
+            "is_flapping": np.zeros(events, bool),
+            "summary": pa.repeat("something is high", events),
+            "source": pa.repeat("am", events),
+            "policy_version": pa.repeat("none", events),
+        },
+    )
+    return to_members(alerts, _unstamped(FINDINGS), _unstamped(ANOMALIES), policies=POLICIES)
+
+
+def _names(nodes: int) -> list[str]:
+    return [f"queue/s{i}" for i in range(nodes)]
+
+
+def _near(pairs: list[tuple[str, str]], hops: int) -> dict[str, set[str]]:
+    """Return, for each component, those it depends on over at most some hops, and those that depend on it."""
+    above = defaultdict(set)
+    for child, parent in pairs:
+        above[child].add(parent)
+    near: dict[str, set[str]] = defaultdict(set)
+    for child in list(above):
+        front = {child}
+        for _ in range(hops):
+            front = {parent for node in front for parent in above.get(node, ())}
+            for parent in front - {child}:
+                near[child].add(parent)
+                near[parent].add(child)
+    return near
 
 
 def raw_alerts(events: int, services: int) -> pa.Table:
@@ -89,44 +203,6 @@ def raw_alerts(events: int, services: int) -> pa.Table:
             }
         )
     )
-
-
-def group_in_python(rows: list[tuple[Any, ...]], edges: list[tuple[str, str]]) -> int:
-    """Return how many groups a straightforward program finds: episodes by key, links by time and place, union-find."""
-    silence = timedelta(seconds=POLICIES.alerts.resolve_timeout_s)
-    gap = timedelta(seconds=POLICIES.correlation.gap_s)
-    episodes: list[tuple[Any, str]] = []
-    last: dict[str, tuple[Any, str]] = {}
-    for at, key, entity, status in sorted(rows):
-        before = last.get(key)
-        if status == "firing" and (before is None or before[1] == "resolved" or at - before[0] > silence):
-            episodes.append((at, entity))
-        if status == "firing" or before is not None:
-            last[key] = (at, status)
-    near = defaultdict(set)
-    for child, parent in edges:
-        near[child].add(parent)
-        near[parent].add(child)
-    root = list(range(len(episodes)))
-
-    def find(i: int) -> int:
-        while root[i] != i:
-            root[i] = root[root[i]]
-            i = root[i]
-        return i
-
-    recent: dict[str, int] = {}
-    for number, (at, entity) in enumerate(sorted(episodes)):
-        for other in (entity, *near[entity]):
-            earlier = recent.get(other)
-            if earlier is not None and at - episodes[earlier][0] <= gap:
-                root[find(number)] = find(earlier)
-        recent[entity] = number
-    return len({find(i) for i in range(len(episodes))})
-
-
-def _groups(prepared: Prepared) -> int:
-    return len(prepared.grouping.groups)
 
 
 def _unstamped(table: Table) -> pa.Table:

@@ -21,17 +21,25 @@ A subclass keeps everything it knows in ``self.state`` (plain data: it is copied
 | limited     | no         | 429 with ``Retry-After: 7``                    |
 | page        | no         | 200 with a proxy's HTML page                   |
 | ignored     | no         | the answer of success                          |
+| hushed      | no         | 429 without ``Retry-After``                    |
+| slow        | yes        | the answer, after ``slow_s``                   |
+
+``plan(seed, share)`` strikes a share of all requests, of any kind, with faults drawn from all of these. What it did is
+told at ``/_truth``, which never misbehaves.
 """
 
 import copy
 import json
+import random
 import socket
 import threading
+import time
+from collections import Counter
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-FAULTS = ("lost", "bad_gateway", "dropped", "broken", "limited", "page", "ignored")
+FAULTS = ("lost", "bad_gateway", "dropped", "broken", "limited", "page", "ignored", "hushed", "slow")
 READS = {"GET", "HEAD", "OPTIONS"}
 PAGE = b"<!doctype html><html><head><title>Gateway</title></head><body>We will be right back.</body></html>"
 
@@ -75,7 +83,10 @@ class HttpDesk:
         self.denies = False
         self.requests = []
         self.lock = threading.RLock()
+        self.slow_s = 0.15
+        self.counts = Counter()
         self._faults = []
+        self._random, self._share, self._planned = None, 0.0, FAULTS
         self._server = None
 
     # --- what a subclass says ---------------------------------------------------------------------------------------
@@ -127,6 +138,14 @@ class HttpDesk:
         assert set(faults) <= set(FAULTS)
         self._faults += [(fault, writes) for fault in faults]
 
+    def plan(self, seed, share, faults=FAULTS):
+        """Strike a share of all requests from now on."""
+        self._random, self._share, self._planned = random.Random(seed), share, faults
+
+    def truth(self):
+        """Return what is stored and what was asked, as plain data."""
+        return {"state": self.state, "counts": self.counts}
+
     def _serve(self, handler):
         parts = urlsplit(handler.path)
         request = Request(
@@ -137,9 +156,15 @@ class HttpDesk:
             handler.rfile.read(int(handler.headers.get("Content-Length") or 0)),
         )
         with self.lock:
-            self.requests.append(request)
-            fault = self._next_fault(request)
-            response = self._respond(request, fault)
+            if request.path == "/_truth":
+                fault, response = None, Response(200, self.truth())
+            else:
+                fault = self._next_fault(request)
+                self.requests.append(request)
+                self.counts.update(["requests", f"{request.method} {request.path.split('/')[1]}", f"fault {fault}"])
+                response = self._respond(request, fault)
+        if fault == "slow":
+            time.sleep(self.slow_s)
         if response is None:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
@@ -157,6 +182,8 @@ class HttpDesk:
             if not writes or self.is_write(request):
                 del self._faults[place]
                 return fault
+        if self._random and self._random.random() < self._share:
+            return self._random.choice(self._planned)
         return None
 
     def _respond(self, request, fault):
@@ -166,6 +193,7 @@ class HttpDesk:
             return None
         refusals = {
             "broken": Response(500, {"message": "Internal error"}),
+            "hushed": Response(429, {"message": "Slow down"}),
             "limited": Response(429, {"message": "Slow down"}, {"Retry-After": "7"}),
             "page": Response(200, PAGE),
         }

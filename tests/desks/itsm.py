@@ -13,7 +13,7 @@ class Desk(HttpDesk):
         super().__init__(folder)
         self.search_lag_s = search_lag_s
         self.is_keyed = is_keyed
-        self.state = {"tickets": []}
+        self.state = {"tickets": [], "events": []}
 
     def settings(self):
         return {"url": self.url, "token": "t0ken"}
@@ -26,6 +26,9 @@ class Desk(HttpDesk):
                 seen = time.time() - self.search_lag_s
                 hits = [t for t in self.state["tickets"] if t["key"].startswith(request.query["key"])]
                 return Response(200, [t for t in hits if t["made"] <= seen or not self.search_lag_s])
+            case "POST", ["events"]:
+                self.state["events"].append(request.json)
+                return Response(202, {})
             case "POST", ["tickets"]:
                 return Response(201, {"id": self._create(request.json)["id"]})
             case "GET", ["tickets", number]:

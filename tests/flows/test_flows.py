@@ -34,7 +34,9 @@ def test_every_entry_point_is_a_flow_with_a_description_and_a_form():
         path, name = deployment["entrypoint"].split(":")
         loaded = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
         assert loaded.description
-        assert "WindowParameters" in str(loaded.parameters.model_dump())
+        assert ("RemediationParameters" if name == "remediate" else "WindowParameters") in str(
+            loaded.parameters.model_dump()
+        )
         assert all(s["timezone"] == "UTC" for s in deployment["schedules"])
 
 

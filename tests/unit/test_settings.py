@@ -28,6 +28,8 @@ def test_the_environment_wins_over_the_file_and_merges_into_named_tables(tmp_pat
         ("[policies.anomalies]\nwidth = 3.0\n", ["`policies.anomalies`", "line 1", "Did you mean `anomaly`?"]),
         ("[policies.anomaly]\nwidth = 'wide'\n", ["`policies.anomaly.width`", "line 2", "number"]),
         ("[[policies.roles]]\npattern = 'x'\nrule = 'y'\n", ["`policies.roles.rule`", "Did you mean `role`?"]),
+        ("report_url = 'javascript:alert(1)'\n", ["`report_url`", "line 1", "AIOPS_REPORT_URL"]),
+        ("report_url = 'https://a.example/x) [y](z'\n", ["`report_url`"]),
         ("home = \n", ["not TOML", "aiops.toml"]),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
@@ -13,24 +13,38 @@ from aiops_jobs.adapters.warehouse.schema import insert_into, sql_table
 from aiops_jobs.contracts.constraints import MaxLength
 from aiops_jobs.contracts.operations import TICKET_OUTBOX, TICKETS
 from aiops_jobs.contracts.table import Table
-from aiops_jobs.errors import Superseded
+from aiops_jobs.errors import NotFoundError, Superseded
 from aiops_jobs.ports import DeliveryOutcome, Ticket
 
 WAITING = ("pending", "unknown")
 UNSETTLED = (*WAITING, "sending")
+DIGEST = "digest"
+"""Prefix of the keys of tickets that speak for those held back."""
 
 _OUTBOX = sql_table(TICKET_OUTBOX)
 _TICKETS = sql_table(TICKETS)
 
 
 def claim(
-    connection: sa.Connection, endpoint: str, *, limit: int, now: datetime, lease: timedelta
+    connection: sa.Connection,
+    endpoint: str,
+    *,
+    limit: int,
+    now: datetime,
+    lease: timedelta,
+    first_tries_only: bool = False,
+    without_new_tickets: bool = False,
 ) -> list[dict[str, Any]]:
     """Take due calls to ``endpoint`` for this process; of each ticket only the first that is not settled.
 
+    Args:
+        first_tries_only: Leave what was tried before.
+        without_new_tickets: Leave what would open a ticket; digests excepted.
+
     Returns:
         Rows as they are now, with ``previous_state``: ``pending`` was never sent (or surely refused), ``unknown`` and
-        ``sending`` may have been.
+        ``sending`` may have been; and what is known of the ticket: ``known_remote_key``, ``known_state``, ``told_at``
+        (when a call about it was last answered).
     """
     columns, before = _OUTBOX.c, _OUTBOX.alias()
     is_abandoned = (columns.lease_until <= now) | columns.holder.in_(_dead_holders(connection, endpoint))
@@ -48,8 +62,62 @@ def claim(
         .limit(limit)
         .with_for_update(skip_locked=True, of=_OUTBOX)
     )
+    if first_tries_only:
+        query = query.where(columns.attempt_count == 0)
+    if without_new_tickets:
+        query = query.where((columns.ticket_action != "create") | columns.external_key.like(f"{DIGEST}-%"))
     rows = [dict(row) for row in connection.execute(query).mappings()]
-    return [_taken(connection, row, now + lease) for row in rows]
+    return [_taken(connection, row, now + lease) | _known(connection, row) for row in rows]
+
+
+def intend(connection: sa.Connection, row: Mapping[str, Any], target_key: str) -> None:
+    """Note, before it happens, that the call of a claimed ``row`` is about to create the ticket ``target_key``.
+
+    Raises:
+        Superseded: Another dispatcher has taken the row over.
+    """
+    meant = sa.update(_OUTBOX).where(_ours(row)).values(target_key=target_key)
+    if connection.execute(meant).rowcount != 1:
+        _lost(connection, row)
+
+
+def retry(connection: sa.Connection, outbox_id: str, now: datetime) -> None:
+    """Make a dead letter due again, as if it had been decided now.
+
+    Raises:
+        NotFoundError: There is no such dead letter.
+    """
+    columns = _OUTBOX.c
+    state = sa.case((columns.target_key.is_(None), "pending"), else_="unknown")
+    fresh = {"attempt_count": 0, "next_attempt_at": None, "enqueued_at": now, "told_until": None}
+    dead = (columns.outbox_id == outbox_id) & (columns.outbox_state == "dead")
+    if connection.execute(sa.update(_OUTBOX).where(dead).values(outbox_state=state, **fresh)).rowcount != 1:
+        raise NotFoundError("dead letter", outbox_id, remedy="`aiops tickets --dead` lists them.")
+
+
+def opened_since(connection: sa.Connection, endpoint: str, since: datetime) -> int:
+    """Return how many new tickets were settled in a sink since an instant."""
+    columns = _OUTBOX.c
+    query = sa.select(sa.func.count()).where(
+        columns.endpoint == endpoint,
+        columns.outbox_state == "sent",
+        columns.ticket_action == "create",
+        columns.settled_at >= since,
+        ~columns.external_key.like(f"{DIGEST}-%"),
+    )
+    return int(connection.execute(query).scalar() or 0)
+
+
+def _known(connection: sa.Connection, row: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the ticket a row is about."""
+    same = {"endpoint": row["endpoint"], "external_key": row["external_key"]}
+    seen = connection.execute(sa.select(_TICKETS).filter_by(**same)).mappings().one_or_none()
+    told = sa.select(sa.func.max(_OUTBOX.c.settled_at)).filter_by(**same, outbox_state="sent")
+    return {
+        "known_remote_key": seen["remote_key"] if seen else None,
+        "known_state": seen["ticket_state"] if seen else None,
+        "told_at": connection.execute(told).scalar(),
+    }
 
 
 def settle(connection: sa.Connection, row: Mapping[str, Any], outcome: DeliveryOutcome, now: datetime) -> None:
@@ -58,24 +126,33 @@ def settle(connection: sa.Connection, row: Mapping[str, Any], outcome: DeliveryO
     Raises:
         Superseded: Another dispatcher has taken the row over.
     """
-    columns, ticket = _OUTBOX.c, outcome.ticket
-    ours = (columns.outbox_id == row["outbox_id"]) & (columns.lease_token == row["lease_token"])
+    ticket = outcome.ticket
     values = {
         "outbox_state": outcome.state,
         "last_error": _storable(outcome.error),
         "next_attempt_at": now + outcome.retry_after if outcome.retry_after is not None else None,
+        "settled_at": now,
         "lease_until": None,
         "holder": None,
     }
+    if outcome.is_untried:
+        values["attempt_count"] = _OUTBOX.c.attempt_count - 1
     if ticket is not None:
         values |= {"remote_key": _storable(ticket.remote_key), "remote_url": _storable(ticket.remote_url)}
-    settled = sa.update(_OUTBOX).where(ours, columns.outbox_state == "sending").values(**values)
+    settled = sa.update(_OUTBOX).where(_ours(row), _OUTBOX.c.outbox_state == "sending").values(**values)
     if connection.execute(settled).rowcount != 1:
-        current = sa.select(columns.holder).where(columns.outbox_id == row["outbox_id"])
-        holder = connection.execute(current).scalar()
-        raise Superseded(f"outbox {row['outbox_id']}", holder or "nobody (it is settled)")
+        _lost(connection, row)
     if ticket is not None:
         _see(connection, row, ticket, now, is_delivered=outcome.state == "sent")
+
+
+def _ours(row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
+    return sa.and_(_OUTBOX.c.outbox_id == row["outbox_id"], _OUTBOX.c.lease_token == row["lease_token"])
+
+
+def _lost(connection: sa.Connection, row: Mapping[str, Any]) -> NoReturn:
+    holder = connection.execute(sa.select(_OUTBOX.c.holder).where(_OUTBOX.c.outbox_id == row["outbox_id"])).scalar()
+    raise Superseded(f"outbox {row['outbox_id']}", holder or "nobody (it is settled)")
 
 
 def _taken(connection: sa.Connection, row: dict[str, Any], until: datetime) -> dict[str, Any]:

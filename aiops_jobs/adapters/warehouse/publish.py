@@ -94,7 +94,7 @@ def publish(connection: sa.Connection, ready: Prepared, *, attempt_id: str, leas
         connection.execute(sa.delete(target).where(target.c.run_id == run.run_id))
         load(connection, target, rows)
     _upsert(connection, SOURCE_HEALTH, ready.health, later_wins=True)
-    _add_new(connection, TICKET_OUTBOX, ready.outbox)
+    add_calls(connection, ready.outbox, now)
     for table, rows in ready.upserts:
         _upsert(connection, table, rows)
 
@@ -170,6 +170,13 @@ def _upsert(connection: sa.Connection, table: Table, rows: pa.Table, *, later_wi
         values = {name: new[name] for name in table.names if name not in table.key}
         where = new["as_of"] >= target.c.as_of if later_wins else None
         connection.execute(insert.on_conflict_do_update(index_elements=list(table.key), set_=values, where=where))
+
+
+def add_calls(connection: sa.Connection, rows: pa.Table, now: datetime) -> None:
+    """Put calls into the outbox, decided ``now``; one already there keeps its state."""
+    place = rows.schema.get_field_index("enqueued_at")
+    stamp = pa.array([now] * rows.num_rows, rows.schema.field(place).type)
+    _add_new(connection, TICKET_OUTBOX, rows.set_column(place, rows.schema.field(place), stamp))
 
 
 def _add_new(connection: sa.Connection, table: Table, rows: pa.Table) -> None:

@@ -12,14 +12,17 @@ import sqlalchemy as sa
 
 from aiops_jobs.adapters import clock as wall_clock
 from aiops_jobs.adapters.warehouse import outbox, runs
+from aiops_jobs.adapters.warehouse import pace as pacing
 from aiops_jobs.adapters.warehouse.engine import Database
 from aiops_jobs.adapters.warehouse.filters import column_of, condition, inside
 from aiops_jobs.adapters.warehouse.leases import LeaseKeeper, SqlLease
 from aiops_jobs.adapters.warehouse.migration import Schema
-from aiops_jobs.adapters.warehouse.publish import prepared, publish
+from aiops_jobs.adapters.warehouse.publish import add_calls, prepared, publish
 from aiops_jobs.adapters.warehouse.schema import sql_table
-from aiops_jobs.adapters.warehouse.transfer import fetch
+from aiops_jobs.adapters.warehouse.transfer import conforming, fetch
 from aiops_jobs.contracts import Table
+from aiops_jobs.contracts.operations import TICKET_OUTBOX
+from aiops_jobs.core.tickets.pacing import Pace
 from aiops_jobs.errors import AiopsError, Superseded
 from aiops_jobs.ports import Check, DeliveryOutcome, Filter, Lease, Publication, RunRecord
 from aiops_jobs.window import Window
@@ -146,18 +149,38 @@ class SqlWarehouse:
         self._schema.ensure_current()
         self._end(run, attempt_id, "failed", error)
 
-    def claim_outbox(self, endpoint: str, *, limit: int) -> list[dict[str, Any]]:
+    def claim_outbox(
+        self, endpoint: str, *, limit: int, first_tries_only: bool = False, without_new_tickets: bool = False
+    ) -> list[dict[str, Any]]:
         """Lease due rows of the outbox to this process, oldest and lowest ``sequence`` first, one per external key.
 
+        Args:
+            first_tries_only: Leave what was tried before.
+            without_new_tickets: Leave what would open a ticket; digests excepted.
+
         Returns:
-            Rows with ``previous_state``: ``pending`` was surely not done, ``unknown`` and ``sending`` may have been.
+            Rows with ``previous_state``: ``pending`` was surely not done, ``unknown`` and ``sending`` may have been;
+            and ``known_remote_key``, ``known_state``, ``told_at`` of the ticket as last seen.
         """
         self._schema.ensure_current()
         with self.database.writing() as connection:
-            return outbox.claim(connection, endpoint, limit=limit, now=self._clock(), lease=self._outbox_lease)
+            return outbox.claim(
+                connection,
+                endpoint,
+                limit=limit,
+                now=self._clock(),
+                lease=self._outbox_lease,
+                first_tries_only=first_tries_only,
+                without_new_tickets=without_new_tickets,
+            )
 
-    def settle_outbox(self, row: Mapping[str, Any], outcome: DeliveryOutcome) -> None:
-        """Record the outcome of one call, and the ticket as seen, in one transaction.
+    def intend_outbox(self, row: Mapping[str, Any], target_key: str) -> None:
+        """Note, before it happens, that a claimed call is about to create the ticket ``target_key``."""
+        with self.database.writing() as connection:
+            outbox.intend(connection, row, target_key)
+
+    def settle_outbox(self, row: Mapping[str, Any], outcome: DeliveryOutcome, pace: Pace | None = None) -> None:
+        """Record the outcome of one call, the ticket as seen and how the sink is doing, in one transaction.
 
         Raises:
             Superseded: Another dispatcher has taken the row over.
@@ -165,6 +188,54 @@ class SqlWarehouse:
         self._schema.ensure_current()
         with self.database.writing() as connection:
             outbox.settle(connection, row, outcome, self._clock())
+            if pace is not None:
+                pacing.save(connection, row["endpoint"], pace, self._clock())
+
+    def enqueue_outbox(self, rows: pa.Table) -> None:
+        """Put further calls into the outbox; one already there keeps its state."""
+        self._schema.ensure_current()
+        with self.database.writing() as connection:
+            add_calls(connection, conforming(TICKET_OUTBOX, rows), self._clock())
+
+    def retry_outbox(self, outbox_id: str) -> None:
+        """Make a dead letter due again.
+
+        Raises:
+            NotFoundError: There is no such dead letter.
+        """
+        self._schema.ensure_current()
+        with self.database.writing() as connection:
+            outbox.retry(connection, outbox_id, self._clock())
+
+    def opened_since(self, endpoint: str, since: datetime) -> int:
+        """Return how many new tickets a sink has taken since an instant."""
+        with self.database.reading() as connection:
+            return outbox.opened_since(connection, endpoint, since)
+
+    def pace_of(self, endpoint: str) -> Pace | None:
+        """Return how a sink is doing; null if it was never called."""
+        with self.database.reading() as connection:
+            return pacing.load(connection, endpoint)
+
+    def save_pace(self, endpoint: str, pace: Pace) -> None:
+        """Remember how a sink is doing."""
+        with self.database.writing() as connection:
+            pacing.save(connection, endpoint, pace, self._clock())
+
+    def stopped(self, name: str) -> str | None:
+        """Return why people have stopped something; null if they have not."""
+        with self.database.reading() as connection:
+            return pacing.stopped(connection, name)
+
+    def switch(self, name: str, reason: str, *, stop: bool, by: str) -> None:
+        """Stop or start something, by its name."""
+        self._schema.ensure_current()
+        with self.database.writing() as connection:
+            pacing.switch(connection, name, reason, self._clock(), stop=stop, by=by)
+
+    def now(self) -> datetime:
+        """Return the instant by the clock leases, tries and the outbox go by."""
+        return self._clock()
 
     def _end(self, run: RunRecord, attempt_id: str, status: str, error: str) -> None:
         with self.database.writing() as connection:

@@ -30,6 +30,7 @@ from aiops_jobs.core.columns import (
     micros_of,
     plain,
     rows_from,
+    stable_order,
     texts_of,
     to_micros,
     worded,
@@ -111,11 +112,12 @@ def to_alerts(raw_alerts: pa.Table, *, policies: Policies, until: datetime) -> p
     """
     at = micros_of(raw_alerts["observed_at"])
     rows = raw_alerts if (at < to_micros(until)).all() else raw_alerts.filter(pa.array(at < to_micros(until)))
+    at = at[at < to_micros(until)]
     codes, _ = codes_of(rows["alert_fingerprint"])
-    firing = np.asarray(pc.equal(plain(rows["alert_status"]), "firing").to_numpy(zero_copy_only=False), dtype=bool)
-    order = _order(codes, at[at < to_micros(until)], ~firing, rows["event_id"])
-    codes = codes[order]
-    events = _Events(codes, at[at < to_micros(until)][order], firing[order], np.diff(codes, prepend=-1) != 0)
+    states, words = codes_of(rows["alert_status"])
+    firing = np.array([word == "firing" for word in words], dtype=bool)[states]
+    order = _order(codes, at, ~firing)
+    events = _Events(codes[order], at[order], firing[order], np.diff(codes[order], prepend=-1) != 0)
     begins, attached = _episodes(events, policies.alerts)
     kept = np.flatnonzero(attached)
     if not kept.size:
@@ -125,30 +127,26 @@ def to_alerts(raw_alerts: pa.Table, *, policies: Policies, until: datetime) -> p
     return _rows(_Notes(rows, order), events, _Cut(kept, episode, edges), policies, to_micros(until))
 
 
-def _order(codes: Ints, at: Ints, resolved: Bools, ids: pa.ChunkedArray) -> Ints:
-    """Return the order by fingerprint, time, state (what fires goes first) and id; ids are read only to break ties."""
-    order = np.arange(len(codes)) if (np.diff(at) >= 0).all() else np.argsort(at, kind="stable")
-    order = order[_stable(codes[order])]
-    same = (np.diff(codes[order]) == 0) & (np.diff(at[order]) == 0)
-    tied = np.flatnonzero(np.append(same, False) | np.append(False, same)) if len(order) else order
-    if len(tied):
-        own = order[tied]
-        names = pa.table(
-            {
-                "code": codes[own],
-                "at": at[own],
-                "resolved": resolved[own],
-                "id": plain(ids.take(pa.array(own))),
-            }
-        )
-        order[tied] = own[np.asarray(pc.sort_indices(names, [(name, "ascending") for name in names.column_names]))]
-    return order
+def _order(codes: Ints, at: Ints, resolved: Bools) -> Ints:
+    """Return the order by fingerprint, time and state: of what comes at once, that which fires goes first."""
+    order = np.lexsort((resolved, at)) if resolved.any() or (np.diff(at) < 0).any() else np.arange(len(codes))
+    return np.asarray(order[stable_order(codes[order])], dtype=np.int64)
 
 
-def _stable(codes: Ints) -> Ints:
-    """Return a stable order of codes; few codes are sorted by counting, in linear time."""
-    few = len(codes) and int(codes.max()) < np.iinfo(np.uint16).max
-    return np.argsort(codes.astype(np.uint16) if few else codes, kind="stable")
+def _first_by_id(notes: _Notes, events: _Events, heads: Ints) -> Ints:
+    """Return, for the first notification of each episode, that of the smallest id among those that came with it."""
+    alike = (np.diff(events.fingerprint) == 0) & (np.diff(events.at) == 0) & (np.diff(events.firing) == 0)
+    run = np.cumsum(np.append(True, ~alike)) - 1
+    tied = np.flatnonzero(np.isin(run, run[heads]) & (np.append(alike, False) | np.append(False, alike)))
+    if not len(tied):
+        return heads
+    ids = plain(notes.rows["event_id"].take(pa.array(notes.order[tied])))
+    keys = pa.table({"run": run[tied], "id": ids})
+    ordered = tied[np.asarray(pc.sort_indices(keys, [("run", "ascending"), ("id", "ascending")]))]
+    first = ordered[np.diff(run[ordered], prepend=-1) != 0]
+    best = np.full(int(run[-1]) + 1, -1, np.int64)
+    best[run[first]] = first
+    return np.where(best[run[heads]] >= 0, best[run[heads]], heads)
 
 
 def _changes(events: _Events) -> Bools:
@@ -190,7 +188,7 @@ def _rows(notes: _Notes, events: _Events, cut: _Cut, policies: Policies, until: 
     policy, kept, edges = policies.alerts, cut.kept, cut.edges
     resolved_at, resolved_by = _ends(events, cut, policy, until)
     count = np.diff(np.append(edges, kept.size))
-    head = notes.rows.select(COPIED).take(pa.array(notes.order[cut.heads]))
+    head = notes.rows.select(COPIED).take(pa.array(notes.order[_first_by_id(notes, events, cut.heads)]))
     started = events.at[cut.heads]
     recent, changed = _recent_changes(events, policy.flap_window_s)[kept], _changes(events)
     table = rows_from(
@@ -216,7 +214,7 @@ def _rows(notes: _Notes, events: _Events, cut: _Cut, policies: Policies, until: 
 
 def _alert_ids(keys: pa.ChunkedArray, started: Ints) -> list[str]:
     """Return ``fingerprint("alt", alert_fingerprint=…, started_at=…)`` of each episode."""
-    return fingerprints("alt", "alert_fingerprint", texts_of(keys), "started_at", instant_texts(started))
+    return fingerprints("alt", {"alert_fingerprint": texts_of(keys), "started_at": instant_texts(started)})
 
 
 def _ends(events: _Events, cut: _Cut, policy: AlertPolicy, until: int) -> tuple[Ints, pa.Array]:

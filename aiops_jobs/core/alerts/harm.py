@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES, SUPPRESSION_KINDS
 from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
@@ -36,9 +37,10 @@ def with_harm(
             first = belongs.get(row["member_id"], row["incident_id"])
             belongs[row["member_id"]] = min(first, row["incident_id"], key=lambda i: (known[i], i))
     wanted = SEVERITIES.index(min_severity)
+    quiet = alerts.filter(pc.is_in(alerts["alert_id"], value_set=pc.unique(rows["alert_id"])))
     life = {
         row["alert_id"]: (row["started_at"], SEVERITIES.index(row["severity"]) >= wanted)
-        for row in _records(alerts, "alert_id", "started_at", "severity")
+        for row in _records(quiet, "alert_id", "started_at", "severity")
     }
     judged = []
     for row in rows.to_pylist():

@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from aiops_jobs.core.alerts.recurring import occurrences
 from aiops_jobs.core.alerts.stretches import Intervals, Stretches, joined, merged, overlaps
-from aiops_jobs.core.alerts.subjects import Subjects, nodes_of
-from aiops_jobs.core.columns import OPEN, SECOND, Bools, Ints, micros_of, texts_of, to_instant, to_micros
+from aiops_jobs.core.alerts.subjects import Subjects, nodes_of, shared_codes
+from aiops_jobs.core.columns import OPEN, SECOND, Ints, micros_of, plain, texts_of, to_instant, to_micros
 from aiops_jobs.core.policies.suppression import ChangeMaintenancePolicy, MaintenanceWindow, SuppressionPolicy
 
 CHANGES = "changes"
@@ -107,6 +108,8 @@ def maintained(subjects: Subjects, *, changes: pa.Table, edges: pa.Table, policy
     windows = [w for rule in policy.maintenance for w in _of_rule(rule, subjects, hosting)]
     if policy.changes.is_on:
         windows += _of_changes(changes, hosting, policy.changes)
+    if not windows:
+        return Stretches()
     place = _Places(subjects)
     return joined([part for group in _by_selection(windows) for part in _stretches(group, subjects, place)])
 
@@ -136,7 +139,8 @@ def _named(rule: MaintenanceWindow, alerts: pa.Table, hosting: Hosting) -> set[s
     """Return the nodes that fit every list of a rule that is given."""
     known = {node for pair in hosting.pairs for node in pair[:2]}
     columns = [nodes_of(alerts).to_pylist(), texts_of(alerts["service_name"]), texts_of(alerts["host_name"])]
-    triples = {*zip(*columns, strict=True), *((node, *_names_in(node)) for node in known)}
+    told = {(node, *_names_in(node, service, host)) for node, service, host in zip(*columns, strict=True)}
+    triples = told | {(node, *_names_in(node, None, None)) for node in known}
     lists = (rule.entities, rule.services, rule.hosts)
     fitting = {
         triple
@@ -146,9 +150,10 @@ def _named(rule: MaintenanceWindow, alerts: pa.Table, hosting: Hosting) -> set[s
     return {node for node, _, _ in fitting if node}
 
 
-def _names_in(node: str) -> tuple[str | None, str | None]:
-    kind, _, name = node.partition("/")
-    return (name if kind == "service" else None), (name if kind == "host" else None)
+def _names_in(node: str | None, service: str | None, host: str | None) -> tuple[str | None, str | None]:
+    """Return service and host as a row names them, else as its node does."""
+    kind, _, name = (node or "").partition("/")
+    return service or (name if kind == "service" else None), host or (name if kind == "host" else None)
 
 
 def _fits(text: str | None, patterns: tuple[str, ...]) -> bool:
@@ -215,27 +220,34 @@ def _overrun(end: int, policy: ChangeMaintenancePolicy) -> int:
 
 
 class _Places:
-    """Alerts by node and by host name, sorted by begin; a window asks a few of them, never all."""
+    """Alerts by node and by host name; a window asks a few of them, never all."""
 
     def __init__(self, subjects: Subjects) -> None:
-        nodes = subjects.node.to_pylist()
-        hosts = texts_of(subjects.alerts["host_name"])
-        self.names = np.array([name or "" for name in texts_of(subjects.alerts["alert_name"])], dtype=object)
-        found: dict[str, set[int]] = {}
-        for i, (node, host) in enumerate(zip(nodes, hosts, strict=True)):
-            for key in {node, f"host/{host}" if host else None} - {None}:
-                found.setdefault(str(key), set()).add(i)
-        self.at = found
-        self.count = len(nodes)
+        hosts = pc.binary_join_element_wise("host", plain(subjects.alerts["host_name"]), "/")
+        (nodes, machines), words = shared_codes(subjects.node, hosts)
+        self._code = {word: i for i, word in enumerate(words) if word is not None}
+        self._orders = [np.argsort(codes, kind="stable") for codes in (nodes, machines)]
+        self._sorted = [codes[order] for codes, order in zip((nodes, machines), self._orders, strict=True)]
+        self._names = subjects.alerts["alert_name"]
+        self._count = len(nodes)
 
     def chosen(self, window: Window) -> Ints:
         """Return the alerts that a window selects, whatever their time."""
-        picked = range(self.count) if window.is_everything else {i for n in window.nodes for i in self.at.get(n, ())}
-        places = np.array(sorted(picked), np.int64)
-        return places[self._named(places, window.alert_names)] if window.alert_names else places
+        places: Ints = np.arange(self._count) if window.is_everything else self._at(window.nodes)
+        if not window.alert_names:
+            return places
+        names = texts_of(self._names.take(pa.array(places)))
+        fits = {name: _fits(name, window.alert_names) for name in set(names)}
+        return np.asarray(places[np.array([fits[name] for name in names], dtype=bool)], dtype=np.int64)
 
-    def _named(self, places: Ints, patterns: tuple[str, ...]) -> Bools:
-        return np.array([_fits(name, patterns) for name in self.names[places]], dtype=bool)
+    def _at(self, nodes: frozenset[str]) -> Ints:
+        codes = sorted(self._code[node] for node in nodes if node in self._code)
+        parts = [
+            order[np.searchsorted(known, code) : np.searchsorted(known, code, side="right")]
+            for known, order in zip(self._sorted, self._orders, strict=True)
+            for code in codes
+        ]
+        return np.asarray(np.unique(np.concatenate(parts)), dtype=np.int64) if parts else np.zeros(0, np.int64)
 
 
 def _by_selection(windows: list[Window]) -> list[list[Window]]:

@@ -54,6 +54,7 @@ class Surroundings:
 
     Args:
         notifications: ``raw_alerts`` of the span and of the past that is learned from, in any order.
+        has_past: Whether these are more than the alerts were made of.
         changes: ``changes``.
         edges: ``topology_edges``, all versions.
     """
@@ -61,6 +62,7 @@ class Surroundings:
     notifications: pa.Table
     changes: pa.Table
     edges: pa.Table
+    has_past: bool = True
 
 
 @dataclass(frozen=True)
@@ -91,7 +93,9 @@ def suppress(alerts: pa.Table, around: Surroundings, *, policies: Policies, unti
     """
     policy = policies.suppression
     subjects = Subjects(alerts, until)
-    episodes = to_alerts(around.notifications, policies=policies, until=to_instant(until))
+    episodes = alerts
+    if around.has_past:
+        episodes = to_alerts(around.notifications, policies=policies, until=to_instant(until))
     past = Past(subjects, Subjects(episodes, until), int(policy.history_s * SECOND))
     curves = learn_curves(past, policy.transient)
     holds = decide_holds(curves, subjects.at_most(policy.transient.max_severity), policy.transient)

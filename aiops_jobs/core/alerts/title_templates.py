@@ -33,7 +33,8 @@ MASKS: tuple[tuple[str, str], ...] = (
 )
 """What is masked, in this order (RE2 syntax)."""
 FEATURES = 2**18
-BLOCK = 512
+BLOCK = 128
+"""Templates that are compared with all others at once."""
 
 
 def mask(titles: pa.Array) -> pa.Array:

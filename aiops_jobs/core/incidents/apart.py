@@ -36,7 +36,8 @@ def keep_apart(sessions: Sessions, component: Ints, links: Links) -> tuple[Ints,
     roots &= ~sessions.is_faint
     counts = np.bincount(component[roots], minlength=int(component.max()) + 1 if size else 0)
     fresh = int(component.max()) + 1 if size else 0
-    for number in np.flatnonzero((counts > 1) & (counts <= MAX_ROOTS)):
+    felt = np.bincount(component[sessions.has_symptom], minlength=len(counts))
+    for number in np.flatnonzero((counts > 1) & (counts <= MAX_ROOTS) & (felt > 1)):
         own = np.flatnonzero(component == number)
         inside = np.flatnonzero(component[links.child] == number)
         pieces = _pieces(sessions, own, links.taken(inside), roots)

@@ -59,7 +59,7 @@ class CauseCalibration:
         raw = shares[0]
         best = self.first(raw)
         rest = min((1.0 - best) / max(1.0 - raw, NEAR), best / max(raw, NEAR))
-        return [best, *(share * rest for share in shares[1:])]
+        return [best, *(min(best, share * rest) for share in shares[1:])]
 
 
 IDENTITY = CauseCalibration()

@@ -31,6 +31,7 @@ from aiops_jobs.core.incidents.hearing import as_heard
 from aiops_jobs.core.incidents.incident import to_incident_rows
 from aiops_jobs.core.incidents.members import Members, to_members
 from aiops_jobs.core.incidents.membership import to_incident_alerts
+from aiops_jobs.core.incidents.past import Past, to_past
 from aiops_jobs.core.incidents.signals import Signals
 from aiops_jobs.core.incidents.staged import group_in_stages
 from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
@@ -55,6 +56,8 @@ class Facts:
     """All versions of ``topology_edges``."""
     past_alerts: pa.Table | None = None
     """All ``raw_alerts`` of the time before, from which is learned what need not be told."""
+    tickets: pa.Table | None = None
+    """``ticket_history``, as far back as `CostPolicy` looks; nothing: nothing is known of the past."""
 
     @property
     def notifications(self) -> pa.Table:
@@ -89,6 +92,7 @@ class Prepared:
     grouping: Grouping
     changes: Changes
     span: Window
+    past: Past
     quality: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
     """Findings about data, by node."""
 
@@ -117,7 +121,8 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
         known: ``incident_alerts`` published before, so that ids stay.
     """
     alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
-    around = Surroundings(facts.notifications, facts.changes, facts.edges)
+    notifications = facts.notifications
+    around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
     kept = suppress(alerts, around, policies=policies, until=to_micros(span.end))
     members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies)
     members = as_heard(members, kept)
@@ -127,7 +132,8 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
     told = _touched(kept.alerts, span)
     quiet = kept.rows.filter(pc.is_in(kept.rows["alert_id"], told["alert_id"].combine_chunks()))
-    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, quality_findings(facts.findings))
+    past = to_past(facts.tickets, policies.cost)
+    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, past, quality_findings(facts.findings))
 
 
 def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
@@ -148,7 +154,7 @@ def conclude(
 ) -> CorrelationResult:
     """Judge the incidents found: priority, causes, evidence."""
     cases = prepared.cases(signals, policies, calibration)
-    rows = to_incident_rows(cases, policies=policies)
+    rows = to_incident_rows(cases, prepared.past, policies=policies)
     version = policies.version("correlation")
     belongs = to_incident_alerts(prepared.grouping, [c.group for c in cases], policy_version=version)
     return CorrelationResult(

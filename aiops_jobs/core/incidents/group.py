@@ -15,7 +15,7 @@ import pyarrow as pa
 from scipy import sparse
 from scipy.sparse import csgraph
 
-from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, texts_of
+from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, stable_order, texts_of
 from aiops_jobs.core.incidents.apart import keep_apart
 from aiops_jobs.core.incidents.links import Linker, Links, no_links
 from aiops_jobs.core.incidents.members import Members
@@ -23,7 +23,7 @@ from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
 from aiops_jobs.core.incidents.topology import TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
-from aiops_jobs.identity import fingerprint
+from aiops_jobs.identity import fingerprint, fingerprints
 
 
 @dataclass(frozen=True)
@@ -77,8 +77,9 @@ def group_members(
     pools = _pools(members, sessions, component)
     ids = incident_ids(members, pools, known)
     by_component = _links_by_component(component, links)
+    none = no_links()
     groups = [
-        Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if own else -1, no_links()))
+        Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if own else -1, none))
         for incident_id, (anchor, pool, own) in zip(ids, pools, strict=True)
         if len(pool) >= policy.min_members
     ]
@@ -90,7 +91,7 @@ _NONE = np.zeros(0, np.int64)
 
 def _starts(members: Members, sessions: Sessions) -> tuple[Ints, Ints]:
     placed = np.flatnonzero(sessions.of_member >= 0)
-    order = placed[np.lexsort((members.start[placed], sessions.of_member[placed]))]
+    order = placed[stable_order(sessions.of_member[placed])]
     return sessions.of_member[order], members.start[order]
 
 
@@ -141,8 +142,9 @@ def _pools(members: Members, sessions: Sessions, component: Ints) -> list[Pool]:
     placed = np.flatnonzero(sessions.of_member >= 0)
     alone = np.flatnonzero(sessions.of_member < 0)
     number = component[sessions.of_member[placed]]
-    order = placed[np.argsort(number, kind="stable")]
-    heads = np.flatnonzero(np.diff(np.sort(number), prepend=-1))
+    ranked = stable_order(number)
+    order = placed[ranked]
+    heads = np.flatnonzero(np.diff(number[ranked], prepend=-1))
     pools = [(member, [member], empty) for member, empty in zip(alone.tolist(), _lists(alone), strict=True)]
     if len(order):
         never = len(members)
@@ -172,8 +174,9 @@ def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
     order = np.argsort(component[links.child], kind="stable") if len(links) else _NONE
     numbers = component[links.child][order]
     heads = np.flatnonzero(np.diff(numbers, prepend=-1))
-    tails = np.append(heads[1:], len(order)) if len(order) else _NONE
-    return {int(numbers[h]): links.taken(order[h:t]) for h, t in zip(heads, tails, strict=True)}
+    edges = [*heads.tolist(), len(order)]
+    ordered = links.taken(order)
+    return {n: ordered.cut(h, t) for n, (h, t) in zip(numbers[heads].tolist(), pairwise(edges), strict=True)}
 
 
 def incident_ids(members: Members, pools: list[Pool], known: pa.Table | None) -> list[str]:
@@ -183,16 +186,17 @@ def incident_ids(members: Members, pools: list[Pool], known: pa.Table | None) ->
     """
     claims = _claims(known)
     loud = ~members.is_faint
+    fresh_ids = fingerprints("inc", {"anchor": [members.ids[first] for first, _, _ in pools]})
+    if not claims:
+        return fresh_ids  # anchors differ, so do ids made from them
     taken: set[str] = set()
     ids: list[str] = []
-    for first, pool, _ in pools:
-        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ())) if claims else ()
+    for (first, pool, _), fresh in zip(pools, fresh_ids, strict=True):
+        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ()))
         found = sorted({claim for claim in shared if claim[1] not in taken})
-        anchor = members.ids[first]
-        fresh = fingerprint("inc", anchor=anchor)
         choice = found[0][1] if found else fresh
         if choice in taken:
-            choice = fingerprint("inc", anchor=anchor, apart_from=fresh)
+            choice = fingerprint("inc", anchor=members.ids[first], apart_from=fresh)
         taken.add(choice)
         ids.append(choice)
     return ids

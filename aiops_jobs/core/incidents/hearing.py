@@ -38,5 +38,6 @@ def as_heard(members: Members, suppressed: Suppressed) -> Members:
     detected[own] = np.where(never, detected[own], np.maximum(detected[own], audible.since))
     severity[own[never]] = CONTEXT
     changed = replace(members, heard=heard, start=start, severity=severity, detected=detected)
-    order = sorted(range(len(changed)), key=lambda i: (int(start[i]), changed.ids[i]))
-    return changed if order == list(range(len(order))) else changed.taken(order)
+    if np.array_equal(start, members.start):
+        return changed
+    return changed.taken(sorted(range(len(changed)), key=lambda i: (int(start[i]), changed.ids[i])))

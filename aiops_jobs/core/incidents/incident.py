@@ -13,7 +13,10 @@ from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS, PRIORITY_FACTORS, 
 from aiops_jobs.core.columns import OPEN, rows_from_records, to_instant, to_instant_or_none
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.causes import METHOD, Ranked, Verdict, find_cause
-from aiops_jobs.core.incidents.priority import Priority, affected_services, prioritise
+from aiops_jobs.core.incidents.cost import expected_cost
+from aiops_jobs.core.incidents.novelty import Usual
+from aiops_jobs.core.incidents.past import Past
+from aiops_jobs.core.incidents.priority import Factor, Priority, affected_services, prioritise
 from aiops_jobs.core.incidents.story import chain_of, main_node, summary_of, title_of
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.identity import canonical_json, fingerprint
@@ -31,15 +34,20 @@ class IncidentRows:
     evidence: pa.Table
 
 
-def to_incident_rows(cases: Sequence[Case], *, policies: Policies) -> IncidentRows:
-    """Judge each incident and return its rows, all sorted by their keys."""
+def to_incident_rows(cases: Sequence[Case], past: Past, *, policies: Policies) -> IncidentRows:
+    """Judge each incident, with what tickets of the past let expect, and return its rows, all sorted by their keys."""
     rows: dict[str, list[dict[str, Any]]] = {"incidents": [], "factors": [], "causes": [], "evidence": []}
-    versions = {name: policies.version(name) for name in ("correlation", "priority")}
+    versions = {name: policies.version(name) for name in ("correlation", "priority", "cost")}
+    usual = Usual(cases[0].members, policies.priority.novelty_s) if cases else None
     for case in cases:
         verdict = find_cause(case)
         priority = prioritise(case, policy=policies.priority)
-        rows["incidents"].append(_incident(case, verdict, priority, versions["correlation"]))
-        rows["factors"] += _factors(case, priority, versions["priority"])
+        cost = expected_cost(case, past, policies.cost)
+        costs = {"actionable_probability_ratio": cost.actionable, "expected_cost": cost.expected}
+        rows["incidents"].append({**_incident(case, verdict, priority, versions["correlation"]), **costs})
+        factors = (*priority.factors, *([_novelty(case, usual)] if usual else []))
+        rows["factors"] += _factors(case, factors, versions["priority"])
+        rows["factors"] += _factors(case, cost.factors, versions["cost"])
         rows["causes"] += _causes(case, verdict, versions["correlation"])
         rows["evidence"] += _evidence(case, verdict)
     return IncidentRows(
@@ -87,7 +95,12 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) ->
     }
 
 
-def _factors(case: Case, priority: Priority, version: str) -> list[dict[str, Any]]:
+def _novelty(case: Case, usual: Usual) -> Factor:
+    """Return how unusual the incident is: it orders incidents of the same priority, and changes none."""
+    return Factor("novelty", f"{usual.surprise(case.own, case.began):.3f}", 0.0, 0.0)
+
+
+def _factors(case: Case, factors: Sequence[Factor], version: str) -> list[dict[str, Any]]:
     return [
         {
             "incident_id": case.group.incident_id,
@@ -98,7 +111,7 @@ def _factors(case: Case, priority: Priority, version: str) -> list[dict[str, Any
             "contribution": factor.contribution,
             "policy_version": version,
         }
-        for factor in priority.factors
+        for factor in factors
     ]
 
 

@@ -47,7 +47,14 @@ class Links:
     def taken(self, keep: Ints) -> Links:
         """Return the links at some positions."""
         arrays = (self.child[keep], self.parent[keep], self.hops[keep], self.gap[keep], self.kind[keep])
-        return Links(*arrays, via=[self.via[int(i)] for i in keep])
+        return Links(*arrays, via=[self.via[i] for i in keep.tolist()])
+
+    def cut(self, low: int, high: int) -> Links:
+        """Return the links of a range of positions, without a copy."""
+        own = slice(low, high)
+        return Links(
+            self.child[own], self.parent[own], self.hops[own], self.gap[own], self.kind[own], via=self.via[own]
+        )
 
     @property
     def order(self) -> Ints:
@@ -130,7 +137,7 @@ class Linker:
 
     def _by_dependency(self) -> Links:
         sessions = self.sessions
-        epochs = np.array([self.history.epoch(int(start)) for start in sessions.start], np.int64)
+        epochs = np.searchsorted(self.history.changes, sessions.start, side="right")
         parts = [no_links()]
         for epoch in np.unique(epochs):
             own = np.flatnonzero(epochs == epoch)
@@ -190,7 +197,7 @@ class Linker:
     def _by_service(self, firm: Bools) -> Links:
         """Link the sessions of one service one after the other, as long as each begins near the one before."""
         rows: dict[str, list[int]] = {}
-        for session in np.flatnonzero(firm):
+        for session in np.flatnonzero(firm) if self.services else ():
             for service in self.services.get(self.sessions.name(int(session)), ()):
                 rows.setdefault(service, []).append(int(session))
         chains = [self._chain(rows[service], SERVICE, hops=1, via="") for service in sorted(rows)]
@@ -229,6 +236,8 @@ class Linker:
         sessions = self.sessions
         rows: dict[str, list[int]] = {}
         sizes: dict[str, int] = {}
+        if self.history.items["redundancy_group"].null_count == self.history.items.num_rows:
+            return no_links()
         for session in np.flatnonzero(firm):
             name = sessions.name(int(session))
             topology = self.history.at(int(sessions.start[session]))
@@ -256,6 +265,8 @@ class Linker:
 
     def _by_nearness(self, depends: Links, firm: Bools) -> Links:
         """Give each session that is only context one link: to trouble at or next to its node, else to other context."""
+        if firm.all():
+            return no_links()
         everything = np.arange(len(self.sessions))
         depends = joined([depends, self._timed(everything, self.sessions.node, np.zeros_like(everything))])
         swapped = Links(depends.parent, depends.child, depends.hops, depends.gap, depends.kind, depends.via)

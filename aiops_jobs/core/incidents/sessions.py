@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from aiops_jobs.core.columns import SECOND, Bools, Ints
+from aiops_jobs.core.columns import SECOND, Bools, Ints, stable_order
 from aiops_jobs.core.incidents.members import Members
 from aiops_jobs.core.policies import CorrelationPolicy
 
@@ -56,12 +56,12 @@ def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
     ``max_duration_s`` after its first.
     """
     nodes = members.nodes
-    names = sorted({nodes.values[code] for code in np.unique(nodes.codes).tolist()} - {None, ""})
+    names = sorted({node for node in nodes.values if node})
     place = {name: i for i, name in enumerate(names)}
-    node = np.array([place.get(n, -1) for n in nodes.values], np.int64)[nodes.codes]
+    node = np.array([place.get(n or "", -1) for n in nodes.values], np.int64)[nodes.codes]
     placed = np.flatnonzero(node >= 0)
     lane = 2 * node + members.is_faint
-    order = placed[np.lexsort((placed, members.start[placed], lane[placed]))]
+    order = placed[stable_order(lane[placed])]
     recurs = _recurs(members, node, policy)
     breaks = _breaks(lane[order], members.start[order], members.end[order], recurs[order], policy)
     heads = np.flatnonzero(breaks)
@@ -92,8 +92,9 @@ def _recurs(members: Members, node: Ints, policy: CorrelationPolicy) -> Bools:
     if not len(causes):
         return found
     names = members.name.codes[causes]
-    order = np.lexsort((causes, members.start[causes], names, node[causes]))
-    picked, what = causes[order], node[causes[order]] * (int(names.max()) + 1) + names[order]
+    what = node[causes] * (int(names.max()) + 1) + names
+    order = stable_order(what)
+    picked, what = causes[order], what[order]
     fresh = np.diff(what, prepend=-1) != 0
     before = np.concatenate([[0], _running_max(members.end[picked], fresh)[:-1]])
     found[picked] = ~fresh & (members.start[picked] - before <= int(policy.reopen_s * SECOND))
@@ -136,7 +137,7 @@ def _rank(start: Ints, first: Ints) -> Ints:
 
 def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -> Sessions:
     placed = np.flatnonzero(of_member >= 0)
-    order = placed[np.argsort(of_member[placed], kind="stable")]
+    order = placed[stable_order(of_member[placed])]
     edges = np.flatnonzero(np.diff(of_member[order], prepend=-1))
     causes = members.points_to_cause
     if not len(order):

@@ -34,6 +34,8 @@ TOKEN = r"(?u)[^\W\d_]{2,}"  # noqa: S105 - a pattern of words
 MASKED = r"[\w.:/@-]*\d[\w.:/@-]*"
 """Numbers, addresses, ids, and the names of single machines: what differs between two tellings of the same trouble."""
 NOTHING = -1
+SAID_ALIKE = 0.15
+"""Cosine from which on `words` is told as something two have in common."""
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,7 @@ def _similarity(
     cosine = _cosine(subject.text, corpus, known)
     total = policy.words_weight * cosine
     possible = np.full(len(known), policy.words_weight)
-    shared = {"words": cosine >= policy.min_similarity}
+    shared = {"words": cosine >= SAID_ALIKE}
     weights = {"cause": policy.cause_weight, "entity": policy.place_weight}
     for facet in FACETS:
         names = subject.facets.get(facet, frozenset())

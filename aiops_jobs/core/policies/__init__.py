@@ -10,6 +10,8 @@ from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.cost import CostPolicy
+from aiops_jobs.core.policies.delivery import DeliveryPolicy
 from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
@@ -29,6 +31,8 @@ __all__ = [
     "CapacityPolicy",
     "CorrelationPolicy",
     "CorrelationRule",
+    "CostPolicy",
+    "DeliveryPolicy",
     "FailurePolicy",
     "IngestPolicy",
     "MetricRole",
@@ -59,7 +63,9 @@ class Policies:
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
     outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
+    cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
     runbooks: RunbookPolicy = field(default_factory=RunbookPolicy)

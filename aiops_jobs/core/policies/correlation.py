@@ -72,3 +72,6 @@ class PriorityPolicy:
     )
     high_impact_services: int = 3
     """As many affected services make the impact high, whatever their criticality."""
+    novelty_s: float = 86400.0
+    """What an incident's rules said in this time before it makes it usual or novel; not longer than the look-back, so
+    that every run knows it."""

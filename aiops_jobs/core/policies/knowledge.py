@@ -17,15 +17,15 @@ class SimilarityPolicy:
     """More are not read at three in the morning."""
     min_similarity: float = 0.3
     """Below it nothing is shown: one word in common at another place is no help."""
-    words_weight: float = 0.5
-    """Weight of the words in common."""
-    cause_weight: float = 0.2
+    words_weight: float = 0.35
+    """Weight of the words in common; the words of the same symptoms are common, so it is not half of all."""
+    cause_weight: float = 0.3
     """Weight of the same cause, where both have one."""
     place_weight: float = 0.15
     """Weight of the same entity (of the incident, its members or its cause)."""
     context_weight: float = 0.05
     """Weight of each of: same service, same kind of configuration item, same alert rule, same kind of cause."""
-    resolved_bonus: float = 0.1
+    resolved_bonus: float = 0.15
     """Lead of what has a recorded resolution and cause over what has neither, when they are put in order."""
 
 

@@ -13,6 +13,9 @@ class TicketPolicy:
     """Incidents less urgent stay in the warehouse."""
     finding_kinds: tuple[str, ...] = ("capacity_risk", "failure_risk")
     """Findings that get a ticket of their own."""
+    risk_calm_s: float = 36 * 3600.0
+    """A risk's ticket is resolved when it was told for the last time so long ago, and was looked at since: two calm
+    nights in a row, for a forecast near its bound changes its mind."""
     min_members_without_symptom: int = 3
     """An incident without any symptom (latency, errors, alert) needs this many members to be told to people."""
     max_per_run: int = 50
@@ -25,10 +28,16 @@ class ReportPolicy:
     """How much of a window a page shows; the rest is counted and stays in the warehouse."""
 
     max_incidents: int = 25
+    """Incidents listed on the page of a window."""
     max_plots: int = 16
-    """Pictures of anomalies, the strongest first, those of incidents before the others."""
+    """Pictures of anomalies that belong to no incident, the strongest first."""
+    max_incident_plots: int = 60
+    """Pictures of anomalies on the pages of the incidents of one window, the most urgent incident first."""
+    max_pages: int = 200
+    """Incidents of one window that get a page of their own by themselves, the most urgent first; `aiops report inc-…`
+    writes any other."""
     plot_before_s: float = 24 * 3600.0
-    """History shown before an anomaly, so that a reader sees what is normal."""
+    """History shown before an anomaly (at most, before an incident), so that a reader sees what is normal."""
     plot_after_s: float = 3 * 3600.0
     max_forecasts: int = 8
     max_risks: int = 25

@@ -7,20 +7,23 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.contracts.columns import EVIDENCE_KINDS
+from aiops_jobs.core.features.roles import SYMPTOM_ROLES, roles_of
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
-from aiops_jobs.core.reports.model import Candidate, Change, Incident, Member, Plot, Proof, Ticket
-from aiops_jobs.core.reports.plotting import anomaly_plot, chosen_anomalies
-from aiops_jobs.core.reports.timeline import Bar, Lane, Mark, Timeline
-from aiops_jobs.core.reports.words import name
+from aiops_jobs.core.reports.incident_model import Candidate, Change, Incident, Member, Plot, Proof, Quiet, Ticket
+from aiops_jobs.core.reports.lanes import build_timeline
+from aiops_jobs.core.reports.plotting import anomaly_plot, chosen_anomalies, incident_windows
 from aiops_jobs.window import Window
 
-GRAVITY = ("info", "warning", "critical")
-MOST_LANES, MOST_CHANGES, MOST_CANDIDATES = 12, 8, 5
+MOST_CHANGES, MOST_CANDIDATES = 8, 5
 CHANGES_BEFORE = timedelta(days=1)
 
 
@@ -29,11 +32,12 @@ def build_incidents(facts: Facts, policies: Policies, window: Window) -> tuple[l
     rows = sorted(
         facts[r.INCIDENTS].to_pylist(), key=lambda row: (row["priority"], row["started_at"], row["incident_id"])
     )
+    shown = incident_windows(facts, policies.report, window)
     plots = {
-        row["finding_id"]: anomaly_plot(row, facts, policies.report, window, policies.roles)
+        row["finding_id"]: anomaly_plot(row, facts, policies, window, shown.get(row["finding_id"]))
         for row in chosen_anomalies(facts, policies.report)
     }
-    teller = _Teller(facts, window, {key: plot for key, plot in plots.items() if plot is not None})
+    teller = _Teller(facts, policies, window, {key: plot for key, plot in plots.items() if plot is not None})
     incidents = [teller.incident(row, number) for number, row in enumerate(rows, start=1)]
     members = {member for row in rows for member in teller.member_ids(row["incident_id"])}
     return incidents, [plot for key, plot in plots.items() if plot is not None and key not in members]
@@ -42,8 +46,9 @@ def build_incidents(facts: Facts, policies: Policies, window: Window) -> tuple[l
 class _Teller:
     """Looks rows up by incident; made once for a page."""
 
-    def __init__(self, facts: Facts, window: Window, plots: dict[str, Plot]) -> None:
+    def __init__(self, facts: Facts, policies: Policies, window: Window, plots: dict[str, Plot]) -> None:
         self._window = window
+        self._symptoms = _symptoms(facts, policies)
         self._plots = plots
         self._members = rows_by(facts[r.INCIDENT_ALERTS], "incident_id")
         self._causes = rows_by(facts[r.ROOT_CAUSES], "incident_id")
@@ -51,13 +56,15 @@ class _Teller:
         self._factors = rows_by(facts[r.PRIORITY_FACTORS], "incident_id")
         self._tickets = rows_by(facts[o.TICKETS], "subject_id")
         self._outbox = rows_by(facts[o.TICKET_OUTBOX], "subject_id")
-        self._alerts = {row["alert_id"]: row for row in facts[r.ALERTS].to_pylist()}
-        self._findings = {row["finding_id"]: row for row in facts[r.FINDINGS].to_pylist()}
+        ids = facts[r.INCIDENT_ALERTS]["member_id"].combine_chunks()
+        self._alerts = _by_id(facts[r.ALERTS], "alert_id", ids)
+        self._findings = _by_id(facts[r.FINDINGS], "finding_id", ids)
+        self._quiet = rows_by(facts[k.ALERT_SUPPRESSIONS], "alert_id")
         self._changes = facts[t.CHANGES].to_pylist()
 
-    def member_ids(self, incident_id: str) -> list[str]:
+    def member_ids(self, incident_id: str) -> set[str]:
         """Return the alerts and findings of an incident."""
-        return [row["member_id"] for row in self._members.get(incident_id, [])]
+        return {row["member_id"] for row in self._members.get(incident_id, [])}
 
     def incident(self, row: Row, position: int) -> Incident:
         """Return all there is to say about one incident."""
@@ -65,6 +72,9 @@ class _Teller:
         members = self._told_members(key)
         candidates = self._candidates(key)
         changes = self._near(row, members, candidates)
+        tickets = tickets_about(key, self._tickets.get(key, []), self._outbox.get(key, []))
+        own = self.member_ids(key)
+        quiet = tuple(self._kept_quiet(q) for member in sorted(own) for q in self._quiet.get(member, ()))
         return Incident(
             anchor=f"incident-{position}",
             incident_id=key,
@@ -86,9 +96,10 @@ class _Teller:
             candidates=candidates,
             members=members,
             changes=changes,
-            tickets=tickets_about(key, self._tickets.get(key, []), self._outbox.get(key, [])),
-            plots=tuple(plot for finding, plot in self._plots.items() if finding in set(self.member_ids(key))),
-            timeline=_timeline(row, members, changes, self._window),
+            tickets=tickets,
+            plots=tuple(plot for finding, plot in self._plots.items() if finding in own),
+            quiet=quiet,
+            timeline=build_timeline(row, members, changes, tickets=tickets, quiet=quiet, end=self._window.end),
             factors=tuple(
                 f"{f['factor'].replace('_', ' ')}: {f['raw_value']}"
                 for f in sorted(self._factors.get(key, []), key=lambda f: f["factor"])
@@ -103,6 +114,7 @@ class _Teller:
         is_alert = row["member_kind"] == "alert"
         known = (self._alerts if is_alert else self._findings).get(row["member_id"], {})
         return Member(
+            member_id=row["member_id"],
             kind=row["member_kind"],
             name=known.get("alert_name" if is_alert else "title") or row["member_id"],
             entity_id=_entity(known) or "unknown",
@@ -111,6 +123,23 @@ class _Teller:
             ended_at=known.get("resolved_at" if is_alert else "ended_at"),
             role=row["role"],
             reason=row["reason"],
+            is_symptom=row["member_id"] in self._symptoms,
+        )
+
+    def _kept_quiet(self, row: Row) -> Quiet:
+        alert = self._alerts.get(row["alert_id"], {})
+        return Quiet(
+            alert_id=row["alert_id"],
+            alert_name=alert.get("alert_name") or row["alert_id"],
+            entity_id=_entity(alert) or "unknown",
+            kind=row["suppression_kind"],
+            rule=row["rule_id"],
+            reason=row["reason"],
+            started_at=row["started_at"],
+            ended_at=row["ended_at"],
+            by=row["suppressed_by"],
+            delay_s=row["delay_s"],
+            is_harm=row["is_harm"],
         )
 
     def _candidates(self, incident_id: str) -> tuple[Candidate, ...]:
@@ -118,7 +147,7 @@ class _Teller:
         evidence = self._evidence.get(incident_id, [])
         for row in sorted(evidence, key=lambda row: (EVIDENCE_KINDS.index(row["evidence_kind"]), row["evidence_id"])):
             proofs.setdefault(row["cause_rank"], []).append(
-                Proof(row["evidence_kind"], row["statement"], _source_of(row["query"]))
+                Proof(row["evidence_kind"], row["statement"], *_source_of(row["query"]))
             )
         ranked = sorted(self._causes.get(incident_id, []), key=lambda row: row["cause_rank"])[:MOST_CANDIDATES]
         return tuple(
@@ -130,6 +159,7 @@ class _Teller:
                 change_id=row["change_id"],
                 confidence=row["confidence_ratio"],
                 status=row["cause_status"],
+                score=row["score"],
                 proofs=tuple(proofs.get(row["cause_rank"], [])),
             )
             for row in ranked
@@ -164,6 +194,7 @@ def tickets_about(subject: str, tickets: Sequence[Row], outbox: Sequence[Row]) -
             row["ticket_state"],
             row["title"],
             row["priority"],
+            opened_at=row["opened_at"],
         )
         for row in sorted(tickets, key=lambda row: (row["endpoint"], row["external_key"]))
     ]
@@ -194,10 +225,26 @@ def _entity(row: Row) -> str | None:
     return f"host/{row['host_name']}" if row.get("host_name") else None
 
 
-def _source_of(query: str | None) -> str:
+def _source_of(query: str | None) -> tuple[str, str]:
+    """Return the table in which a piece of evidence can be seen again, and its series if it is about one."""
     said = parsed(query)
-    table = said.get("table") if isinstance(said, dict) else None
-    return str(table) if table else ""
+    if not isinstance(said, dict):
+        return "", ""
+    wanted = said.get("filter")
+    series = wanted.get("series_id") if isinstance(wanted, dict) else None
+    return str(said.get("table") or ""), series if isinstance(series, str) else ""
+
+
+def _by_id(rows: pa.Table, column: str, wanted: pa.Array) -> dict[str, Row]:
+    return {row[column]: row for row in rows.filter(pc.is_in(rows[column], wanted)).to_pylist()}
+
+
+def _symptoms(facts: Facts, policies: Policies) -> set[str]:
+    """Return the findings that people feel: anomalies of latency and errors."""
+    rows = facts[r.ANOMALIES]
+    names = rows["metric_name"].cast("string").to_pylist()
+    felt = [role is not None and role.role in SYMPTOM_ROLES for role in roles_of(names, policies.roles)]
+    return {key for key, is_felt in zip(rows["finding_id"].to_pylist(), felt, strict=True) if is_felt}
 
 
 def _change(row: Row, *, rank: int | None) -> Change:
@@ -209,51 +256,10 @@ def _change(row: Row, *, rank: int | None) -> Change:
         started_at=row["started_at"],
         outcome=row["outcome"] or "unknown",
         rank=rank,
+        planned=_planned(row),
     )
 
 
-def _timeline(row: Row, members: Sequence[Member], changes: Sequence[Change], window: Window) -> Timeline:
-    began = min([row["started_at"], *(m.started_at for m in members)])
-    ended = row["ended_at"] or max([window.end, *(m.ended_at for m in members if m.ended_at)])
-    length = max(ended - began, timedelta(minutes=10))
-    shown = [c for c in changes if began - max(length, timedelta(hours=1)) <= c.started_at <= ended]
-    first = min([began, *(c.started_at for c in shown)]) - length * 0.06
-    last = ended if row["ended_at"] is None else max([ended, *(m.ended_at for m in members if m.ended_at)])
-    lanes = _lanes(members, shown, row["cause_entity_id"])
-    return Timeline(
-        first=first,
-        last=last + length * 0.04,
-        lanes=tuple(lanes[:MOST_LANES]),
-        began_at=row["started_at"],
-        detected_at=row["detected_at"],
-        ended_at=row["ended_at"],
-        hidden=max(0, len(lanes) - MOST_LANES),
-    )
-
-
-def _lanes(members: Sequence[Member], changes: Sequence[Change], cause: str | None) -> list[Lane]:
-    """Return a lane for each item: the cause first, then the gravest, in the order in which they began to suffer."""
-    began: dict[str, datetime] = {}
-    for entity, moment in [(m.entity_id, m.started_at) for m in members] + [
-        (c.entity_id, c.started_at) for c in changes
-    ]:
-        began[entity] = min(moment, began.get(entity, moment))
-    gravity: dict[str, int] = {}
-    for m in members:
-        gravity[m.entity_id] = max(GRAVITY.index(m.severity), gravity.get(m.entity_id, 0))
-    order = sorted(began, key=lambda e: (e != cause, -gravity.get(e, -1), began[e], e))
-    return [
-        Lane(
-            label=name(entity),
-            bars=tuple(
-                Bar(m.started_at, m.ended_at, m.kind, m.severity, m.name) for m in members if m.entity_id == entity
-            ),
-            marks=tuple(
-                Mark(c.started_at, f"{c.change_type} {c.change_id}: {c.title}")
-                for c in changes
-                if c.entity_id == entity
-            ),
-            is_cause=entity == cause,
-        )
-        for entity in order
-    ]
+def _planned(row: Row) -> tuple[datetime, datetime] | None:
+    begin, end = row["planned_start_at"], row["planned_end_at"]
+    return (begin, end) if begin is not None and end is not None and end > begin else None

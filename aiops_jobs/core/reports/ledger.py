@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from aiops_jobs.core.reports.markup import Element, Node, el
-from aiops_jobs.core.reports.model import FailureRisk, Forecast, SourceCell, View
+from aiops_jobs.core.reports.model import FailureRisk, Forecast, RunLine, SourceCell, View
 from aiops_jobs.core.reports.pieces import (
     chip,
     legend,
@@ -254,6 +256,18 @@ def models_section(view: View) -> Element | None:
 
 def lineage_section(view: View) -> Element:
     """Return the runs whose results the page shows."""
+    told = (
+        f"All of this joins to one of {count(len(view.runs), 'run')}, and each run to its input files (`run_inputs`)."
+    )
+    if view.revised:
+        told += f" {count(view.revised, 'result row')} learned after this page's knowledge cut are left out."
+    title = f"{count(len(view.runs), 'run')} in this window"
+    body = more(title, run_table(view.runs, "Runs")) if view.runs else None
+    return section("Lineage", "lineage", el("div", el("p", prose(told)), body, class_="card"))
+
+
+def run_table(runs: Sequence[RunLine], caption: str) -> Element:
+    """Return runs with what they were asked, what they read and what they published."""
     heads = (
         ("Run", ""),
         ("Job", ""),
@@ -281,12 +295,6 @@ def lineage_section(view: View) -> Element:
             el("span", run.config_hash[:12], class_="id", title=run.config_hash),
             el("span", run.input_manifest_id or DASH, class_="id"),
         )
-        for run in view.runs[:MOST_RUNS]
+        for run in runs[:MOST_RUNS]
     ]
-    told = (
-        f"All of this joins to one of {count(len(view.runs), 'run')}, and each run to its input files (`run_inputs`)."
-    )
-    if view.revised:
-        told += f" {count(view.revised, 'result row')} learned after this page's knowledge cut are left out."
-    body = more(f"{count(len(view.runs), 'run')} in this window", table(heads, rows, caption="Runs")) if rows else None
-    return section("Lineage", "lineage", el("div", el("p", prose(told)), body, class_="card"))
+    return table(heads, rows, caption=caption)

@@ -5,126 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_jobs.core.reports.plots import Fan, Series, Spot
-from aiops_jobs.core.reports.timeline import Timeline
+from aiops_jobs.core.reports.funnel import Funnel
+from aiops_jobs.core.reports.incident_model import Incident, Plot, Ticket
+from aiops_jobs.core.reports.plots import Fan
 from aiops_jobs.window import Window
 
 ACT, LOOK, BLIND, CALM = "act", "look", "blind", "calm"
 """What a reader should do: act now; look; distrust the silence, as data is missing; sleep on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """One piece of evidence."""
-
-    kind: str
-    statement: str
-    source: str
-    """Where it can be seen again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Candidate:
-    """One ranked cause."""
-
-    rank: int
-    statement: str
-    kind: str
-    entity_id: str | None
-    change_id: str | None
-    confidence: float
-    status: str
-    proofs: tuple[Proof, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Plot:
-    """An anomaly in its expected band."""
-
-    finding_id: str
-    title: str
-    told: str
-    """What the picture shows, in one sentence."""
-    severity: str
-    score: float
-    metric_name: str
-    unit: str | None
-    series: Series
-    spot: Spot
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """Something that was changed near an incident."""
-
-    change_id: str
-    change_type: str
-    title: str
-    entity_id: str
-    started_at: datetime
-    outcome: str
-    rank: int | None
-    """Its rank among the probable causes; null: it is not among them."""
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """An alert or a finding of an incident."""
-
-    kind: str
-    name: str
-    entity_id: str
-    severity: str
-    started_at: datetime
-    ended_at: datetime | None
-    role: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """A ticket, or the intent to open one, about an incident or a finding."""
-
-    subject_id: str
-    endpoint: str
-    key: str | None
-    url: str | None
-    state: str
-    """State of the ticket where it exists, else of its delivery."""
-    title: str
-    priority: str
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Incident:
-    """One incident, as far as a page tells it."""
-
-    anchor: str
-    incident_id: str
-    title: str
-    summary: str
-    priority: str
-    severity: str
-    is_open: bool
-    started_at: datetime
-    detected_at: datetime
-    ended_at: datetime | None
-    service: str | None
-    services: tuple[str, ...]
-    alert_count: int
-    finding_count: int
-    source_count: int
-    cause_entity_id: str | None
-    chain: tuple[str, ...]
-    candidates: tuple[Candidate, ...]
-    members: tuple[Member, ...]
-    changes: tuple[Change, ...]
-    tickets: tuple[Ticket, ...]
-    plots: tuple[Plot, ...]
-    timeline: Timeline
-    factors: tuple[str, ...]
-    """Why it has its priority."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,5 +172,6 @@ class View:
     data: DataState
     models: tuple[Model, ...]
     runs: tuple[RunLine, ...]
+    funnel: Funnel
     revised: int = 0
     """Result rows left out because they were learned after the page's knowledge cut."""

@@ -5,47 +5,35 @@ from __future__ import annotations
 from collections import Counter
 
 from aiops_jobs.core.reports.ledger import data_section, lineage_section, models_section, outlook_section
-from aiops_jobs.core.reports.markup import Element, Node, el, render
+from aiops_jobs.core.reports.markup import Element, Node, el
 from aiops_jobs.core.reports.model import View
-from aiops_jobs.core.reports.pieces import hatch, icon, prose
+from aiops_jobs.core.reports.noise import noise_section
+from aiops_jobs.core.reports.phrases import say
+from aiops_jobs.core.reports.pieces import icon, prose
+from aiops_jobs.core.reports.shell import INDEX, document
 from aiops_jobs.core.reports.story import anomalies_section, incidents_section
-from aiops_jobs.core.reports.style import stylesheet
 from aiops_jobs.core.reports.words import count, instant, span
-
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-"""Nothing is loaded, nothing runs, nothing is sent."""
 
 
 def render_page(view: View) -> str:
     """Return the page as HTML that is well-formed XML too; all text in it is escaped."""
-    title = f"{view.estate}: {span(view.window.start, view.window.end)}"
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("meta", name="color-scheme", content="light dark"),
-        el("title", title),
-        el("style", stylesheet()),
-    )
     sections: list[Element | None] = [
         incidents_section(view),
+        noise_section(view.funnel),
         anomalies_section(view),
         outlook_section(view),
         data_section(view),
         models_section(view),
         lineage_section(view),
     ]
-    body = el(
-        "body",
-        el("a", "Skip to the incidents", href="#incidents", class_="skip"),
-        hatch(),
+    return document(
+        f"{view.estate}: {span(view.window.start, view.window.end)}",
         _top(view, sections),
         el("main", _verdict(view), _gaps(view), sections),
         _foot(view),
+        skip_to="incidents",
+        skip_words="Skip to the incidents",
     )
-    return "<!DOCTYPE html>\n" + render(el("html", head, body, lang="en")) + "\n"
 
 
 def _top(view: View, sections: list[Element | None]) -> Element:
@@ -54,6 +42,7 @@ def _top(view: View, sections: list[Element | None]) -> Element:
         for part in sections
         if part is not None and isinstance(heading := part.children[0], Element)
     ]
+    links.append(el("li", el("a", say("index.back"), href=INDEX)))
     window = el("span", span(view.window.start, view.window.end), class_="soft nowrap")
     return el(
         "div", el("h1", view.estate, " ", window), el("nav", el("ul", links), aria_label="Sections"), class_="top"

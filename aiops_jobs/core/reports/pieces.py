@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from aiops_jobs.core.reports.markup import Element, Node, el
+from aiops_jobs.core.reports.phrases import LEGENDS, say
 
 ICONS = {
     "act": "M8 1 15.5 14.5H.5ZM7.2 5.8h1.6v4.4H7.2Zm0 5.4h1.6v1.6H7.2Z",
@@ -114,7 +115,16 @@ def hatch() -> Element:
         height=6,
         patternUnits="userSpaceOnUse",
     )
-    return el("svg", el("defs", pattern), class_="defs", aria_hidden="true", width=0, height=0)
+    quiet = el(
+        "pattern",
+        el("rect", width=5, height=5, class_="quiet-ground"),
+        el("path", d="M0 0 5 5", class_="quiet-line"),
+        id="hatch-quiet",
+        width=5,
+        height=5,
+        patternUnits="userSpaceOnUse",
+    )
+    return el("svg", el("defs", pattern, quiet), class_="defs", aria_hidden="true", width=0, height=0)
 
 
 _SAMPLES: dict[str, tuple[Node, str]] = {
@@ -129,5 +139,11 @@ _SAMPLES: dict[str, tuple[Node, str]] = {
     "alert-warning": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-alert warning"), "alert (warning)"),
     "alert-info": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-alert info"), "alert (info)"),
     "finding": (el("rect", x=0, y=2, width=26, height=8, rx=2, class_="bar-finding"), "finding"),
+    "quiet": (el("rect", x=0, y=3, width=26, height=6, rx=2, class_="bar-quiet"), LEGENDS["quiet"]),
+    "stretch": (el("rect", x=0, y=0, width=26, height=12, rx=3, class_="stretch"), LEGENDS["stretch"]),
+    **{
+        f"node-{state}": (el("rect", x=1, y=1, width=24, height=10, rx=3, class_=f"node {state}"), say(f"map.{state}"))
+        for state in ("cause", "ill", "silent", "calm", "blind")
+    },
     "change": (el("polygon", points="13,0 19,6 13,12 7,6", class_="change-mark"), "change"),
 }

@@ -21,7 +21,7 @@ from aiops_jobs.core.reports.words import instant, percent, quantity
 
 Values = npt.NDArray[np.float64]
 WIDTH, HEIGHT = 560, 230
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 16, 28
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 18, 28
 MOST_POINTS = 900
 """A picture is not wider than so many dots; more points are thinned without losing a peak."""
 
@@ -92,7 +92,18 @@ class Spot:
     peak: float
 
 
-def band_plot(series: Series, spot: Spot, *, unit: str | None, metric: str, words: str) -> Element:
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant to be seen in a picture: a change, the first sign."""
+
+    at: datetime
+    label: str
+    is_change: bool = False
+
+
+def band_plot(
+    series: Series, spot: Spot, *, unit: str | None, metric: str, words: str, moments: Sequence[Moment] = ()
+) -> Element:
     """Return the picture of a series in its expected band, the anomaly marked by shade, weight and a labelled peak."""
     width, height = WIDTH, HEIGHT
     x = TimeScale(series.first, series.last, LEFT, width - RIGHT)
@@ -111,6 +122,7 @@ def band_plot(series: Series, spot: Spot, *, unit: str | None, metric: str, word
         el("path", d=_line(series, series.expected, x, y), class_="expected") if series.expected.size else None,
         el("path", d=_line(series, series.value, x, y), class_="value"),
         el("path", d=_line(series, np.where(odd, series.value, np.nan), x, y), class_="odd"),
+        [_moment(moment, x, height) for moment in moments if x.contains(moment.at)],
         _peak(x(spot.peak_at), y(spot.peak), quantity(spot.peak, unit, metric)),
     )
 
@@ -155,18 +167,6 @@ def fan_plot(fan: Fan, *, unit: str | None, metric: str, words: str) -> Element:
         el("text", "forecast", x=now + 5, y=height - BOTTOM - 6, class_="tick"),
         _breaches(fan, x, limit, height),
     )
-
-
-def sparkline(values: Sequence[float], *, words: str, width: int = 90, height: int = 22) -> Element | None:
-    """Return a line the size of a word; ``None`` where there is nothing to draw."""
-    finite = [v for v in values if math.isfinite(v)]
-    if len(finite) < 2:
-        return None
-    x = Scale(0, max(1, len(values) - 1), 1, width - 1)
-    y = value_scale(finite, height - 3, 3)
-    points = " ".join(f"{x(i):.1f},{y(v):.1f}" for i, v in enumerate(values) if math.isfinite(v))
-    line = el("polyline", points=points, class_="value")
-    return el("svg", line, class_="spark", viewBox=f"0 0 {width} {height}", role="img", aria_label=words)
 
 
 def bar(ratio: float | None, *, words: str, kind: str = "") -> Element:
@@ -215,6 +215,25 @@ def _peak(x: float, y: float, label: str) -> list[Element]:
         el("circle", cx=x, cy=y, r=4.5, class_="peak"),
         el("text", label, x=place, y=max(y + 4, TOP + 10), class_="peak-label end" if is_right else "peak-label"),
     ]
+
+
+def _moment(moment: Moment, x: TimeScale, height: int) -> Element:
+    at = x(moment.at)
+    is_right = at > WIDTH * 0.6
+    place, style = (at - 8, " end") if is_right else (at + 8, "")
+    return el(
+        "g",
+        el(
+            "line",
+            x1=at,
+            x2=at,
+            y1=TOP - 4,
+            y2=height - BOTTOM,
+            class_="moment change" if moment.is_change else "moment",
+        ),
+        el("polygon", points=diamond(at, TOP - 6, 6.0), class_="change-mark") if moment.is_change else None,
+        el("text", moment.label, x=place, y=TOP - 3, class_="change-label" + style) if moment.is_change else None,
+    )
 
 
 def _breaches(fan: Fan, x: TimeScale, limit: float, height: int) -> list[Element]:

@@ -8,14 +8,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.contracts import results as r
-from aiops_jobs.core.policies import MetricRole, ReportPolicy
+from aiops_jobs.core.policies import MetricRole, Policies, ReportPolicy
 from aiops_jobs.core.reports.facts import Facts, Row
-from aiops_jobs.core.reports.model import Plot
+from aiops_jobs.core.reports.incident_model import Plot
 from aiops_jobs.core.reports.plots import Fan, Series, Spot
 from aiops_jobs.core.reports.words import duration, instant, name, quantity, sentence
 from aiops_jobs.window import Window
 
 BAND = ("lower", "expected", "upper")
+SHORTEST = timedelta(minutes=10)
+LEAST_BEFORE, LEAST_AFTER = timedelta(hours=3), timedelta(hours=1)
+"""Calm that is shown before and after an incident, however short it was."""
 PER_INCIDENT = 6
 """Pictures of one incident."""
 AT_CAUSE = 2
@@ -36,8 +39,25 @@ def chosen_anomalies(facts: Facts, policy: ReportPolicy) -> list[Row]:
         own = [row for row in ranked if home.get(row["finding_id"]) == incident]
         at_cause = [row for row in own if row["entity_id"] == causes[incident]][:AT_CAUSE]
         chosen += [*at_cause, *(row for row in own if row not in at_cause)][:PER_INCIDENT]
-    chosen += [row for row in ranked if row["finding_id"] not in home]
-    return chosen[: policy.max_plots]
+    chosen = chosen[: policy.max_incident_plots]
+    return chosen + [row for row in ranked if row["finding_id"] not in home][: policy.max_plots]
+
+
+def incident_windows(facts: Facts, policy: ReportPolicy, until: Window) -> dict[str, Window]:
+    """Return the time shown by the pictures of each member of each incident: all of one incident show the same.
+
+    The window is sized by the incident, so that half an hour of trouble is not lost in a day of calm.
+    """
+    shown: dict[str, Window] = {}
+    for row in facts[r.INCIDENTS].to_pylist():
+        ended = max(row["ended_at"] or until.end, row["started_at"] + SHORTEST)
+        lasted = ended - row["started_at"]
+        before = min(max(2 * lasted, LEAST_BEFORE), timedelta(seconds=policy.plot_before_s))
+        after = min(max(lasted / 2, LEAST_AFTER), timedelta(seconds=policy.plot_after_s))
+        begin = row["started_at"] - before
+        shown[row["incident_id"]] = Window(begin, max(min(ended + after, until.end), row["started_at"] + SHORTEST))
+    members = facts[r.INCIDENT_ALERTS].to_pylist()
+    return {m["member_id"]: shown[m["incident_id"]] for m in members if m["incident_id"] in shown}
 
 
 def plot_window(row: Row, policy: ReportPolicy, until: Window) -> Window:
@@ -49,17 +69,25 @@ def plot_window(row: Row, policy: ReportPolicy, until: Window) -> Window:
 
 
 def anomaly_plot(
-    row: Row, facts: Facts, policy: ReportPolicy, window: Window, roles: tuple[MetricRole, ...]
+    row: Row, facts: Facts, policies: Policies, window: Window, shown: Window | None = None
 ) -> Plot | None:
-    """Return the picture of one anomaly, or ``None`` where its series is not at hand."""
-    shown = plot_window(row, policy, window)
+    """Return the picture of one anomaly, or ``None`` where its series is not at hand.
+
+    Args:
+        row: The anomaly.
+        facts: Where its band is.
+        policies: How much is shown, and what metrics are called.
+        window: What is not over goes on to the end of it.
+        shown: Time the picture shows; default: as the policy says.
+    """
+    shown = shown or plot_window(row, policies.report, window)
     band = facts.bands.get(row["series_id"])
     series = None if band is None else Series.of(_within(band, shown), time="observed_at", value="value", band=BAND)
     if series is None:
         return None
     ended = row["ended_at"] or window.end
     metric, unit = row["metric_name"], row["unit"]
-    label = label_of(metric, roles)
+    label = label_of(metric, policies.roles)
     is_up = row["direction"] == "up"
     seen, edge = (quantity(row[key], unit, metric) for key in ("observed", "upper" if is_up else "lower"))
     lasted = duration((ended - row["started_at"]).total_seconds())
@@ -75,6 +103,8 @@ def anomaly_plot(
         unit=unit,
         series=series,
         spot=Spot(row["started_at"], ended, row["peak_at"], row["observed"]),
+        entity_id=row["entity_id"],
+        series_id=row["series_id"],
     )
 
 

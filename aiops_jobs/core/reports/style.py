@@ -24,7 +24,7 @@ BASE = """
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%;scroll-behavior:smooth}
 body{margin:0;background:var(--bg);color:var(--ink);font:15px/1.5 system-ui,-apple-system,Segoe UI,Roboto,Noto Sans,
-Noto Sans KR,Apple SD Gothic Neo,Malgun Gothic,sans-serif;font-variant-numeric:tabular-nums}
+Noto Sans KR,Apple SD Gothic Neo,Malgun Gothic,sans-serif;font-variant-numeric:tabular-nums;overflow-wrap:anywhere}
 main,.top,footer{max-width:1120px;margin:0 auto;padding:0 20px}
 h1,h2,h3,h4,p,ul,ol,dl,dd,figure,table{margin:0;padding:0}
 h2{font-size:1.3rem;line-height:1.3;margin:38px 0 12px}
@@ -115,11 +115,63 @@ details{margin-top:14px;border-top:1px solid var(--line);padding-top:10px}
 summary{cursor:pointer;color:var(--link);font-size:.92rem}
 details .scroll,details p,details ul{margin-top:10px}
 """
+OWN_PAGE = """
+.case{border-left:7px solid var(--tone);padding:22px 24px;margin-top:14px}.case.open{--tone:var(--bad)}.case.over{
+--tone:var(--ok)}
+.case header{display:grid;grid-template-columns:auto minmax(0,1fr);gap:2px 14px;align-items:start}
+.case h1{font-size:1.55rem;line-height:1.25;font-weight:650;letter-spacing:-.012em;overflow-wrap:anywhere}
+.case .badge{font-size:1.15rem;padding:4px 9px;margin-top:2px}
+.case .lede{margin-top:12px}
+.tile .chip{white-space:normal;font-weight:400;border-radius:8px}.tile dd.note .measure{margin-left:0}
+.tile dd.words{font-size:1.02rem;line-height:1.35;display:block;overflow-wrap:anywhere}
+.todo{border:2px solid var(--cause-line);background:var(--card)}
+.todo h2,.card h2{margin:0 0 10px}
+.todo .next{font-size:1.18rem;line-height:1.45;font-weight:600;max-width:80ch}
+.todo h3{font-size:.9rem;color:var(--soft);margin:16px 0 6px}.todo .split{gap:10px 34px}
+.runbook{border:1px solid var(--line);background:var(--raised);border-radius:8px;padding:12px 14px;margin-top:8px}
+.runbook .what{font-weight:600}.runbook p{margin-top:4px}
+.listed{padding:16px 20px}.listed h3 a{color:inherit;text-decoration-color:var(--strong);text-underline-offset:3px}
+.listed .list-cause{margin:8px 0 0;padding-left:3.9em;max-width:96ch}.listed .list-affected{margin-top:8px;
+padding-left:3.9em}
+.incident h3{overflow-wrap:anywhere}.chip{overflow:hidden;text-overflow:ellipsis;max-width:100%}
+.measure,.bar-words{max-width:100%}.measure{vertical-align:baseline;margin-left:6px}
+.candidate .pair{margin-top:12px}.why-not{color:var(--soft);font-size:.9rem;margin-top:4px}
+.similar{list-style:none}.similar li{padding:12px 0;border-top:1px solid var(--line)}.similar li:first-child{
+border-top:0;padding-top:0}
+.similar .what{font-weight:600}.resolution{margin-top:6px;padding-left:12px;border-left:3px solid var(--ok)}
+.windows{list-style:none}.windows li{padding:5px 0;display:grid;grid-template-columns:3.4em minmax(0,1fr) auto;gap:10px;
+align-items:baseline}.windows .badge{font-size:.8rem;padding:1px 6px}
+.funnel{width:100%;height:auto;display:block}.funnel .step{fill:var(--band)}.funnel .step.last{fill:var(--cause-line)}
+.plot.funnel text.amount{font-size:23px;font-weight:650;fill:var(--ink)}.plot.funnel text.stage{font-size:12.5px}
+.said{font-size:1.08rem;font-weight:600;margin-bottom:12px}
+"""
+MAP = """
+.map{height:auto;max-width:100%;margin:0 auto;width:auto}
+.node{fill:var(--card);stroke:var(--strong);stroke-width:1.2}
+.node.cause{fill:var(--cause-bg);stroke:var(--cause);stroke-width:3}.node.ill{fill:var(--bad-bg);stroke:var(--bad);
+stroke-width:2}
+.node.silent{fill:var(--card);stroke:var(--bad);stroke-width:1.6;stroke-dasharray:6 4}
+.node.blind{fill:var(--blind-bg);stroke:var(--blind);stroke-width:1.6;stroke-dasharray:2 3}
+.plot text.node-name{font-size:13.5px;font-weight:600;fill:var(--ink)}
+.plot text.node-state{font-size:11.5px;fill:var(--soft)}.plot text.node-state.cause{fill:var(--cause);font-weight:700}
+.plot text.node-state.ill,.plot text.node-state.silent{fill:var(--bad)}.plot text.node-state.blind{fill:var(--blind)}
+.plot text.node-kind{font-size:10.5px}
+.link{fill:none;stroke:var(--strong);stroke-width:1.2}.link.hot{stroke:var(--bad);stroke-width:2}
+.link.back{stroke-dasharray:4 3}.link.head{fill:var(--strong);stroke:none}.link.hot.head{fill:var(--bad);stroke:none}
+.bar-quiet{fill:url(#hatch-quiet);stroke:var(--soft);stroke-width:1}
+.quiet-line{stroke:var(--soft);stroke-width:1.4}.quiet-ground{fill:var(--card)}
+.stretch{fill:var(--blind-bg);stroke:var(--blind);stroke-width:1;stroke-dasharray:3 3}
+.moment.first-symptom,.moment.change{stroke:var(--odd)}.moment.ticket{stroke:var(--link)}.moment.over{stroke:var(--ok)}
+.plot text.moment-label{font-weight:600;paint-order:stroke;stroke:var(--card);stroke-width:4px}
+.plot text.change-label{fill:var(--limit);font-weight:600;paint-order:stroke;stroke:var(--card);stroke-width:3px}
+.plot text.bar-count{font-size:9px;font-weight:700;fill:var(--card)}
+"""
 TABLES = """
 .scroll{overflow-x:auto;max-width:100%}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;color:var(--soft);font-size:.87rem;padding-bottom:6px}
-th,td{text-align:left;vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
+th,td{text-align:left;overflow-wrap:break-word;
+vertical-align:top;padding:7px 14px 7px 0;border-top:1px solid var(--line)}
 thead th{border-top:0;color:var(--soft);font-weight:600;font-size:.82rem;white-space:nowrap;vertical-align:bottom}
 th[scope=row]{font-weight:600}
 td.number,th.number{text-align:right;white-space:nowrap}
@@ -154,7 +206,6 @@ stroke-dasharray:none}
 .breach-mark{fill:var(--limit);stroke:var(--card);stroke-width:1.5}
 .plot text.breach-label{fill:var(--limit);font-weight:700;font-size:12.5px;paint-order:stroke;stroke:var(--card);
 stroke-width:3px}
-.spark{width:90px;height:22px;vertical-align:middle}
 .timeline text.lane{fill:var(--ink);font-size:13px}
 .timeline .cause-lane{fill:var(--cause-bg);stroke:var(--cause-line)}
 .timeline .cause-word{fill:var(--cause);font-weight:700}
@@ -169,12 +220,14 @@ stroke-width:3px}
 NARROW = """
 @media(max-width:820px){.split,.pair{grid-template-columns:minmax(0,1fr)}.tiles{
 grid-template-columns:repeat(2,minmax(0,1fr))}
-.scroll .timeline{min-width:760px}.scroll table{min-width:560px}}
+.scroll .timeline{min-width:760px}.scroll .map{max-width:none}.scroll .funnel{min-width:620px}
+.scroll table{min-width:560px}.top .nowrap{white-space:normal}}
 @media(max-width:520px){body{font-size:14.5px}main,.top,footer{padding:0 12px}.card{padding:16px 14px}.verdict{
 padding:18px 16px}
 .verdict .headline{margin:0;font-size:1.3rem}.cause-head{grid-template-columns:minmax(0,1fr)}
 .proofs li{padding-left:0}.proofs .kind{position:static;display:block;width:auto}
-.scroll .band-plot{min-width:460px}}
+.scroll .band-plot{min-width:460px}.tile .bar{width:44px}.listed .list-cause,.listed .list-affected{padding-left:0}
+.windows li{grid-template-columns:3em minmax(0,1fr)}.windows li .chip{grid-column:2;justify-self:start}}
 @media print{body{background:#fff;font-size:11px}nav,.skip{display:none}.card{break-inside:avoid-page;box-shadow:none}
 .incident.card{break-inside:auto}figure,tr,.candidate{break-inside:avoid}main,.top,footer{max-width:none;padding:0}a{
 color:inherit}}
@@ -185,7 +238,7 @@ footer{padding:26px 20px 60px;color:var(--soft);font-size:.87rem}
 
 def stylesheet() -> str:
     """Return the style of a page."""
-    parts = (BASE, VERDICT, INCIDENTS, TABLES, PLOTS, NARROW)
+    parts = (BASE, VERDICT, INCIDENTS, OWN_PAGE, TABLES, PLOTS, MAP, NARROW)
     themes = (
         f":root{{color-scheme:light dark;{LIGHT}}}",
         f"@media screen and (prefers-color-scheme:dark){{:root{{{DARK}}}}}",

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from aiops_jobs.core.reports.incident_model import Incident
 from aiops_jobs.core.reports.markup import clean
-from aiops_jobs.core.reports.model import Incident, View
+from aiops_jobs.core.reports.model import View
 from aiops_jobs.core.reports.words import DASH, count, duration, instant, percent, shortened, span
 
 LEVEL_WORDS = {"act": "ACT NOW", "look": "LOOK", "blind": "DATA MISSING", "calm": "CALM"}

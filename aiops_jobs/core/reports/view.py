@@ -7,12 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.policies import Policies
-from aiops_jobs.core.reports.facts import Facts, rows_by
+from aiops_jobs.core.reports.facts import Facts, Row, rows_by
+from aiops_jobs.core.reports.funnel import build_funnel
+from aiops_jobs.core.reports.incident_model import Incident, Ticket
 from aiops_jobs.core.reports.incidents import build_incidents, tickets_about
 from aiops_jobs.core.reports.model import (
     ACT,
@@ -22,9 +25,7 @@ from aiops_jobs.core.reports.model import (
     DataState,
     FailureRisk,
     Forecast,
-    Incident,
     RunLine,
-    Ticket,
     Verdict,
     View,
 )
@@ -45,7 +46,11 @@ SHOWN: tuple[Table, ...] = (
     r.CAPACITY_FORECASTS,
     r.CAPACITY_RISKS,
     r.FAILURE_RISKS,
+    k.ALERT_SUPPRESSIONS,
+    k.SIMILAR_INCIDENTS,
+    k.RUNBOOK_RECOMMENDATIONS,
     t.CHANGES,
+    t.TOPOLOGY_EDGES,
     t.QUARANTINE,
     o.SOURCE_HEALTH,
     o.QUALITY_RESULTS,
@@ -101,7 +106,8 @@ def build_view(
         tickets=tickets,
         data=data,
         models=tuple(build_models(facts)),
-        runs=_runs(facts),
+        runs=run_lines(facts, window),
+        funnel=build_funnel(facts.tables, window),
         revised=revised,
     )
 
@@ -112,9 +118,10 @@ def _tickets(facts: Facts) -> tuple[Ticket, ...]:
     return tuple(ticket for s in subjects for ticket in tickets_about(s, known.get(s, []), intended.get(s, [])))
 
 
-def _runs(facts: Facts) -> tuple[RunLine, ...]:
+def run_lines(facts: Facts, window: Window | None = None) -> tuple[RunLine, ...]:
+    """Return the runs that concluded something (about ``window``), in the order of their windows."""
     rows = sorted(
-        (row for row in facts[o.RUNS].to_pylist() if row["job"] not in SAY_NOTHING),
+        (row for row in facts[o.RUNS].to_pylist() if row["job"] not in SAY_NOTHING and _concerns(row, window)),
         key=lambda row: (row["window_start"], row["job"], row["parameters"], row["run_id"]),
     )
     return tuple(
@@ -133,6 +140,10 @@ def _runs(facts: Facts) -> tuple[RunLine, ...]:
         )
         for row in rows
     )
+
+
+def _concerns(row: Row, window: Window | None) -> bool:
+    return window is None or bool(row["window_start"] < window.end and window.start < row["window_end"])
 
 
 # --- the verdict ----------------------------------------------------------------------------------------------------

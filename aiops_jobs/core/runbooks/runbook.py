@@ -172,9 +172,8 @@ def _problems(runbook: Runbook) -> list[str]:
     found = (
         [] if re.fullmatch(r"[a-z][a-z0-9-]{2,60}", runbook.id) else ["needs an id of lower-case words with hyphens"]
     )
-    for name in ("dry_run", "steps", "verification", "symptoms"):
-        if not getattr(runbook, name):
-            found.append(f"has no {name}")
+    wanted = ("dry_run", "steps", "verification", "symptoms")
+    found += [f"has no {name}" for name in wanted if not getattr(runbook, name)]
     if not (runbook.match.alert_names or runbook.match.metric_names or runbook.match.log_patterns):
         found.append("matches no alert, no metric and no log line: it would fit everything")
     names = [step.name for step in runbook.steps]

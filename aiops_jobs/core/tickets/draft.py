@@ -51,6 +51,8 @@ class IncidentFacts:
     """The runbook that fits best, with its reason."""
     similar: Sequence[Mapping[str, Any]] = ()
     """Rows of ``similar_incidents``."""
+    page_url: str | None = None
+    """Where its page is, if pages are served."""
 
 
 def incident_text(facts: IncidentFacts) -> DraftText:
@@ -68,6 +70,7 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
         f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
+        f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"]),
     ]
     return _draft(row["title"], parts)
@@ -94,6 +97,12 @@ def risk_text(finding: Mapping[str, Any]) -> DraftText:
         _footer(finding["finding_id"]),
     ]
     return _draft(finding["title"], parts)
+
+
+def risk_gone_text(finding: Mapping[str, Any]) -> DraftText:
+    """Return the closing note of a risk that has been looked at again and was not found."""
+    gone = f"The risk is gone: last told {_moment(finding['detected_at'])}, and not found when looked at again since."
+    return _draft(finding["title"], [gone, _footer(finding["finding_id"])])
 
 
 def digest_text(held: Sequence[tuple[str, str, str]], most: int) -> DraftText:

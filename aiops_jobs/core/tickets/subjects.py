@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -20,6 +20,7 @@ from aiops_jobs.core.tickets.draft import (
     digest_text,
     incident_text,
     resolution_text,
+    risk_gone_text,
     risk_text,
 )
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
@@ -59,6 +60,14 @@ class Around:
     """By incident, what is said about the runbook that fits best."""
     similar: pa.Table | None = None
     """``similar_incidents`` of the incidents."""
+    risks_gone: Collection[str] = ()
+    """Keys of the risks that have been looked at again and were not found."""
+    report_url: str | None = None
+    """Where the pages of incidents are served, if they are."""
+
+    def page_url(self, incident_id: str) -> str | None:
+        """Return where the page of an incident is, if pages are served."""
+        return f"{self.report_url.rstrip('/')}/{incident_id}.html" if self.report_url is not None else None
 
 
 NOTHING_KNOWN = Around()
@@ -87,6 +96,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             factors=factors.get(key, ()),
             runbook=around.runbooks.get(key),
             similar=alike.get(key, ()),
+            page_url=around.page_url(key),
         )
         group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
@@ -110,8 +120,11 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     return found
 
 
-def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies) -> list[Subject]:
-    """Return every risk that the policy lets ask for a ticket, of each entity and series the latest."""
+def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Collection[str] = ()) -> list[Subject]:
+    """Return every risk that the policy lets ask for a ticket, of each entity and series the latest.
+
+    Those whose key is among ``gone`` are over: looked at again, and not found.
+    """
     latest: dict[str, dict[str, Any]] = {}
     known = redact_columns(FINDINGS, risks).to_pylist()
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
@@ -131,12 +144,12 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies) -> list[S
                 started_at=row["started_at"],
                 title=row["title"],
                 text=risk_text(row),
-                closing=None,
+                closing=risk_gone_text(row) if key in gone else None,
                 priority=priority,
                 assignment_group=group,
                 confidence=row["confidence_ratio"],
                 meaning=meaning,
-                against=None,
+                against="It is gone, and never had a ticket." if key in gone else None,
                 fields=_fields(row, "finding_id", "finding_kind", "service_name", "entity_id"),
             )
         )

@@ -7,6 +7,7 @@ outbox, keyed by what a call says, takes each once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from aiops_jobs.contracts.results import TICKET_SUGGESTIONS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.tickets.come_true import one_ticket_each, stories
 from aiops_jobs.core.tickets.owners import Owners
 from aiops_jobs.core.tickets.subjects import (
     NOTHING_KNOWN,
@@ -73,7 +75,13 @@ def to_suggestions(
         around: What is known around the incidents.
     """
     owners = Owners(items)
-    subjects = [*incident_subjects(result, owners, policies, around), *risk_subjects(risks, owners, policies)]
+    subjects = [
+        *incident_subjects(result, owners, policies, around),
+        *risk_subjects(risks, owners, policies, around.risks_gone),
+    ]
+    kinds = policies.tickets.finding_kinds
+    foreseen = [row for row in risks.to_pylist() if row["finding_kind"] in kinds]
+    told = stories(result.incidents.to_pylist(), foreseen, policies.capacity.horizon_s)
     subjects.sort(key=lambda s: (s.priority, s.started_at, s.subject_id))
     rows: list[dict[str, Any]] = []
     for endpoint, mode in sorted(endpoints.items()):
@@ -81,7 +89,8 @@ def to_suggestions(
         for call in known:
             if call.endpoint == endpoint:
                 calls.setdefault(call.external_key, []).append(call)
-        rows += _for_endpoint(subjects, calls, endpoint, mode, policies)
+        last = {key: max(made, key=lambda c: c.sequence).action for key, made in _spoken_before(calls).items()}
+        rows += _for_endpoint(one_ticket_each(subjects, told, last), calls, endpoint, mode, policies)
     rows.sort(key=lambda row: row["suggestion_id"])
     outbox = [_outbox_row(row) for row in rows if row["is_due"]]
     return Suggestions(rows_from_records(TICKET_SUGGESTIONS, rows), _outbox_table(outbox))
@@ -90,18 +99,23 @@ def to_suggestions(
 # --- calls ----------------------------------------------------------------------------------------------------------
 
 
+def _spoken_before(calls: Mapping[str, list[KnownCall]]) -> dict[str, list[KnownCall]]:
+    """Return the calls of runs that knew no more than this one; a key about which there is none is left out."""
+    earlier = {key: [call for call in made if not call.is_later] for key, made in calls.items()}
+    return {key: made for key, made in earlier.items() if made}
+
+
 def _for_endpoint(
     subjects: Sequence[Subject], calls: Mapping[str, list[KnownCall]], endpoint: str, mode: str, policies: Policies
 ) -> list[dict[str, Any]]:
-    """Return the rows for one sink; new tickets beyond the cap are held back and told in one digest."""
-    rows, held, opened = [], [], 0
+    """Return the rows for one sink; new tickets beyond a cap are held back and told in one digest."""
+    rows, held, opened = [], [], Counter[str]()
     for subject in subjects:
         row = _row(subject, calls.get(subject.external_key, ()), endpoint, mode, policies)
         if row["is_due"] and row["ticket_action"] == "create":
-            opened += 1
-            if opened > policies.tickets.max_per_run:
+            reason = _beyond_cap(subject, opened, policies)
+            if reason:
                 held.append(subject)
-                reason = f"Held back: more than {policies.tickets.max_per_run} new tickets in one run."
                 row.update(ticket_action="none", is_due=False, reason=reason)
         rows.append(row)
     if held:
@@ -109,11 +123,25 @@ def _for_endpoint(
     return rows
 
 
+def _beyond_cap(subject: Subject, opened: Counter[str], policies: Policies) -> str | None:
+    """Count a new ticket, or return why it is held back; what is held back takes nobody's place."""
+    most, most_service = policies.tickets.max_per_run, policies.delivery.max_per_service
+    service = str(subject.fields.get("service_name") or "")
+    if opened[""] >= most:
+        return f"Held back: more than {most} new tickets in one run."
+    if service and opened[service] >= most_service:
+        return f"Held back: more than {most_service} new tickets about one service in one run."
+    opened.update({"": 1} if not service else {"": 1, service: 1})
+    return None
+
+
 def _row(subject: Subject, calls: Sequence[KnownCall], endpoint: str, mode: str, policies: Policies) -> dict[str, Any]:
     earlier = sorted((c for c in calls if not c.is_later), key=lambda c: c.sequence)
     later = sorted((c for c in calls if c.is_later), key=lambda c: c.sequence)
     said = {"meaning": dict(subject.meaning), "round": sum(call.action == "resolve" for call in earlier)}
     action, reason, is_due = _decide(subject, earlier, later, digest({**said, "act": "tell"}))
+    if is_due and action == "resolve" and policies.delivery.resolve_on == "never":
+        action, reason, is_due = "none", "It is over; the policy leaves resolving to people.", False
     content = digest({**said, "act": "resolve" if action == "resolve" else "tell"})
     text = subject.closing if action == "resolve" and subject.closing else subject.text
     return {

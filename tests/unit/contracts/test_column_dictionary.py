@@ -9,6 +9,7 @@ from aiops_jobs.contracts import HANDED_ON, LAKE_TABLES, TABLES, WAREHOUSE_TABLE
 from aiops_jobs.contracts.constraints import Between, NotNull
 from aiops_jobs.contracts.knowledge import KNOWLEDGE_TABLES
 from aiops_jobs.contracts.operations import OPERATION_TABLES
+from aiops_jobs.contracts.outcomes import OUTCOME_TABLES
 from aiops_jobs.contracts.results import LINEAGE, RESULT_TABLES
 from aiops_jobs.contracts.table import Kind
 
@@ -95,4 +96,6 @@ def test_result_rows_end_in_their_lineage():
 def test_shelves_hold_each_table_once_and_only_results_are_handed_on():
     assert set(HANDED_ON) <= set(RESULT_TABLES)
     assert set(LAKE_TABLES) & set(WAREHOUSE_TABLES) == {table.name for table in HANDED_ON}
-    assert {t.name for t in (*RESULT_TABLES, *KNOWLEDGE_TABLES, *OPERATION_TABLES)} == set(WAREHOUSE_TABLES)
+    assert {t.name for t in (*RESULT_TABLES, *KNOWLEDGE_TABLES, *OUTCOME_TABLES, *OPERATION_TABLES)} == set(
+        WAREHOUSE_TABLES
+    )

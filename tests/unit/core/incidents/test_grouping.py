@@ -418,3 +418,65 @@ def test_context_alone_is_no_incident_but_load_that_breaks_away_is():
     assert correlated(facts([event(2, severity="info")], [more])).incidents.num_rows == 0
     (row,) = correlated(facts([event(2, severity="info")], [none])).incidents.to_pylist()
     assert (row["alert_count"], row["finding_count"], row["started_at"]) == (1, 1, at(0))
+
+
+# --- unrelated faults -----------------------------------------------------------------------------------------------
+
+
+@st.composite
+def faults_below_a_front_door(draw):
+    """A tree of services over databases, two of which fail at about the same time; their ancestors suffer.
+
+    Where each is felt below the door, the door may suffer, too. Returns the topology, the anomalies, and the nodes that
+    only the one or the other fault explains.
+    """
+    depth = draw(st.integers(1, 3))
+    width = draw(st.integers(2, 4))
+    parents, chains = [("service/door", ())], []
+    for level in range(depth):
+        below = []
+        for place, (name, path) in enumerate(parents):
+            for child in range(width if level == 0 else draw(st.integers(1, 2))):
+                kind = "database" if level == depth - 1 else "service"
+                below.append((f"{kind}/n{level}-{place}-{child}", (*path, name)))
+                chains.append(f"{name} > {below[-1][0]}")
+        parents = below
+    by_branch = {}
+    for leaf, path in parents:
+        by_branch.setdefault((*path, leaf)[1], []).append((leaf, path))
+    branches = draw(st.permutations(sorted(by_branch)))[:2]
+    own, anomalies = [], []
+    for branch in branches:
+        leaf, path = draw(st.sampled_from(by_branch[branch]))
+        begin = draw(st.integers(0, 5))
+        anomalies.append(anomaly(begin, leaf, "db_connection_pool_utilization_ratio", observed=1.0, lasts=120))
+        anomalies += [slow(begin + 2 + up, name, lasts=90) for up, name in enumerate(reversed(path[1:]))]
+        own.append({leaf, *path[1:]})
+    both_felt = all(len(nodes) > 1 for nodes in own)
+    if both_felt and draw(st.booleans()):
+        anomalies.append(slow(12, "service/door", lasts=60))
+    return edges(*chains), anomalies, own
+
+
+@given(faults_below_a_front_door())
+@settings(max_examples=80, deadline=None)
+def test_two_faults_at_once_below_one_front_door_stay_apart(drawn):
+    links, anomalies, (one, other) = drawn
+    found = groups(facts(anomalies=anomalies, links=links))
+    holders = [[group for group in found if group & own] for own in (one, other)]
+    assert [len(found_of_one) for found_of_one in holders] == [1, 1]
+    assert holders[0] != holders[1]
+
+
+@given(st.integers(2, 5), st.integers(1, 4), st.integers(0, 10))
+@settings(max_examples=30, deadline=None)
+def test_faults_of_systems_that_share_nothing_are_as_many_incidents(systems, length, apart):
+    links, anomalies = [], []
+    for n in range(systems):
+        names = [f"service/s{n}-{i}" for i in range(length)] + [f"database/d{n}"]
+        links += edges(" > ".join(names))
+        for i, name in enumerate(reversed(names)):
+            anomalies.append(slow(n * apart / 10 + i * 3, name, lasts=90))
+    found = groups(facts(anomalies=anomalies, links=links))
+    assert len(found) == systems
+    assert {len(group) for group in found} == {length + 1}

@@ -8,11 +8,12 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pyarrow as pa
 
+from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.core.policies import Policies
-from aiops_jobs.core.reports import Facts, build_view
+from aiops_jobs.core.reports import Facts, build_pages, build_view
 from aiops_jobs.window import Window
 
 DAY = datetime(2026, 11, 27, tzinfo=UTC)
@@ -234,7 +235,7 @@ def proof(incident_id, rank, number, start, kind, *said):
         "started_at": start,
         "evidence_kind": kind,
         "statement": statement,
-        "query": json.dumps({"table": about}),
+        "query": json.dumps({"table": about, "filter": {"series_id": "series-pool"} if kind == "metric" else {}}),
         "window_start": start,
         "window_end": start + timedelta(hours=1),
         "evidence_value": value,
@@ -470,6 +471,119 @@ ALERTS = [
     alert("pool", "ConnectionsNearLimit", "database/orders-db", at(19, 12), at(21, 50), "warning"),
     alert("queue", "QueueLong", "queue/mail", at(4, 15), at(5, 5), "warning"),
 ]
+QUIET = [
+    {
+        "alert_id": "alr-latency",
+        "suppression_kind": "transient",
+        "rule_id": "hold",
+        "started_at": at(19, 18),
+        "ended_at": at(19, 24),
+        "reason": "`WebLatencyHigh` ends by itself in 71 % of cases; held for 6 min.",
+        "suppressed_by": None,
+        "delay_s": 360.0,
+        "later_incident_id": "inc-black",
+        "is_harm": True,
+    },
+    {
+        "alert_id": "alr-pool",
+        "suppression_kind": "maintenance",
+        "rule_id": "by_change",
+        "started_at": at(19, 12),
+        "ended_at": at(19, 30),
+        "reason": "Planned work on `orders-db`.",
+        "suppressed_by": "CHG-4790",
+        "delay_s": None,
+        "later_incident_id": None,
+        "is_harm": False,
+    },
+    {
+        "alert_id": "alr-elsewhere",
+        "suppression_kind": "transient",
+        "rule_id": "hold",
+        "started_at": at(2),
+        "ended_at": at(2, 5),
+        "reason": "It ended by itself.",
+        "suppressed_by": None,
+        "delay_s": None,
+        "later_incident_id": None,
+        "is_harm": False,
+    },
+]
+SIMILAR = [
+    {
+        "incident_id": "inc-black",
+        "similar_rank": rank,
+        "started_at": at(19, 5),
+        "similar_id": key,
+        "similar_kind": kind,
+        "similarity_ratio": ratio,
+        "matched_on": json.dumps(["orders-db", "connection pool"]),
+        "title": title,
+        "opened_at": DAY - timedelta(days=21 * rank),
+        "resolution_code": code,
+        "resolution": resolution,
+        "cause_entity_id": "database/orders-db",
+    }
+    for rank, key, kind, ratio, title, code, resolution in (
+        (
+            1,
+            "OPS-3310",
+            "ticket",
+            0.82,
+            "Shop slow, pool of orders-db full",
+            "config_changed",
+            "Raised `max_connections` to 400 and restarted the pool of checkout.",
+        ),
+        (2, "inc-old", "incident", 0.55, "orders-db: connection pool", None, None),
+    )
+]
+RUNBOOKS = [
+    {
+        "incident_id": "inc-black",
+        "runbook_rank": rank,
+        "started_at": at(19, 5),
+        "runbook_id": key,
+        "runbook_version": "rbv-1",
+        "title": title,
+        "score": score,
+        "matched_on": json.dumps(["capacity", "database"]),
+        "parameters": json.dumps({"entity": "database/orders-db", "limit": 400}),
+        "risk_tier": risk,
+        "reason": "the cause is a connection pool at its limit, on a database",
+    }
+    for rank, key, title, score, risk in (
+        (1, "db-pool-exhausted", "Connection pool exhausted", 0.9, "medium"),
+        (2, "shed-load", "Shed load at the gateway", 0.4, "high"),
+    )
+]
+CALLS = [
+    ("service/web-shop", "service/checkout", "calls"),
+    ("service/web-shop", "service/search", "calls"),
+    ("service/web-shop", "service/cart", "calls"),
+    ("service/cart", "database/orders-db", "stores_on"),
+    ("service/checkout", "database/orders-db", "stores_on"),
+    ("gateway/front", "service/web-shop", "calls"),
+    ("service/web-shop", "host/web-01", "runs_on"),
+    ("service/checkout", "service/web-shop", "calls"),
+]
+"""With a cycle, as real estates have; `cart` lies silent between `web-shop` and `orders-db`."""
+
+
+def edge(a, b, kind, valid_from=DAY - timedelta(days=90), valid_to=None):
+    return {
+        "from_entity_id": a,
+        "to_entity_id": b,
+        "edge_type": kind,
+        "valid_from": valid_from,
+        "valid_to": valid_to,
+        "source": "cmdb",
+    }
+
+
+EDGES = [edge(*call) for call in CALLS] + [
+    edge("service/web-shop", "service/retired", "calls", valid_to=DAY - timedelta(days=1)),
+    edge("service/web-shop", "service/later", "calls", valid_from=WINDOW.end),
+]
 
 
 def facts(**more):
@@ -488,6 +602,10 @@ def facts(**more):
             ],
         ),
         "alerts": table(r.ALERTS, ALERTS),
+        "alert_suppressions": table(k.ALERT_SUPPRESSIONS, QUIET),
+        "similar_incidents": table(k.SIMILAR_INCIDENTS, SIMILAR),
+        "runbook_recommendations": table(k.RUNBOOK_RECOMMENDATIONS, RUNBOOKS),
+        "topology_edges": table(t.TOPOLOGY_EDGES, EDGES),
         "findings": table(r.FINDINGS, [*(finding(row) for row in ANOMALIES), DISK_FINDING]),
         "anomalies": table(r.ANOMALIES, ANOMALIES),
         "changes": table(t.CHANGES, CHANGES),
@@ -645,6 +763,13 @@ def view(given=None, **more):
         "code_version": "0.1.0+4f2a",
     }
     return build_view(given, Policies(), **{**settings, **more})
+
+
+def pages(given=None, **more):
+    """Return the pages of the night's incidents, by id."""
+    given = given or facts()
+    settings = {"window": WINDOW, "as_of": WINDOW.end, "estate": "shop estate", "most": 200}
+    return {page.incident.incident_id: page for page in build_pages(given, Policies(), **{**settings, **more})}
 
 
 def quiet(*, state="ok", asked=(("prom_eu", "metric_points"),), **more):

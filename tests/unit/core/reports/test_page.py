@@ -15,12 +15,14 @@ from aiops_jobs.contracts.constraints import OneOf
 from aiops_jobs.contracts.table import Kind
 from aiops_jobs.core.reports import render_page
 from aiops_jobs.core.reports.markup import clean
-from aiops_jobs.core.reports.page import POLICY
 from aiops_jobs.core.reports.pieces import prose
+from aiops_jobs.core.reports.shell import POLICY
 from aiops_jobs.core.reports.style import stylesheet
 
 OURS = {"table_name", "job"}
 """Names that the code gives, by which it looks things up."""
+LOCAL = re.compile(r"[A-Za-z0-9_-]+\.html")
+"""A page of ours, in the same folder."""
 HANDLER = re.compile(r"on[a-z]+")
 TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "section", "article", "header", "footer", "nav", "div"),
@@ -83,7 +85,7 @@ def test_no_text_from_telemetry_becomes_markup(payload, page):
         for name, value in element.attrib.items():
             assert not HANDLER.fullmatch(name), name
             if name == "href":
-                assert value.startswith("#")
+                assert value.startswith("#") or LOCAL.fullmatch(value), value
     assert clean(payload) in "".join(tree.itertext())
     ordinary = Counter(element.tag for element in s.tree(page).iter())
     found = Counter(element.tag for element in tree.iter())
@@ -110,7 +112,11 @@ def test_a_ticket_is_linked_only_where_its_address_is_a_plain_web_address():
     def hrefs(url):
         rows = [{**row, "remote_url": url} for row in s.facts().tables["tickets"].to_pylist()]
         tree = s.tree(render_page(s.view(s.facts(tickets=s.table(TABLES["tickets"], rows)))))
-        return {a.attrib["href"] for a in tree.iter("a") if not a.attrib["href"].startswith("#")}
+        return {
+            a.attrib["href"]
+            for a in tree.iter("a")
+            if not a.attrib["href"].startswith("#") and not LOCAL.fullmatch(a.attrib["href"])
+        }
 
     assert hrefs("https://desk.example/DESK-1042") == {"https://desk.example/DESK-1042"}
     assert hrefs("javascript:alert(1)") == hrefs("data:text/html,x") == hrefs("file:///etc/passwd") == set()
@@ -122,7 +128,7 @@ def test_ids_are_unique_and_every_link_and_reference_resolves(tree):
     for element in tree.iter():
         for name in ("href", "aria-labelledby"):
             target = element.attrib.get(name)
-            if target is not None:
+            if target is not None and not LOCAL.fullmatch(target):
                 assert target.removeprefix("#") in ids, target
 
 
@@ -185,10 +191,8 @@ def test_a_page_about_nothing_says_what_it_does_not_know():
 
 def test_numbers_of_the_night_are_on_the_page(page):
     for words in (
-        "98.5 %",
         "84 %",
         "DESK-1042",
-        "CHG-4811",
         "7 Dec 02:00",
         "WRONG_TYPE",
         "man-31fb09",

@@ -20,9 +20,8 @@ from aiops_jobs.core.reports.plots import (
     band_plot,
     bar,
     fan_plot,
-    sparkline,
 )
-from aiops_jobs.core.reports.timeline import Bar, Lane, Mark, Timeline, timeline_plot
+from aiops_jobs.core.reports.timeline import Bar, Lane, Mark, Stretch, Timeline, timeline_plot
 
 START = datetime(2026, 11, 20, tzinfo=UTC)
 STEP = timedelta(minutes=5)
@@ -159,13 +158,6 @@ def test_a_bar_is_as_long_as_its_ratio(ratio, width):
     assert found["bar-words"][0].text
 
 
-def test_a_sparkline_needs_two_points():
-    assert sparkline([1.0, float("nan")], words="w") is None
-    found = drawn(sparkline([1.0, float("nan"), 3.0], words="w"))
-    assert len(found["value"][0].attrib["points"].split()) == 2
-    assert found["spark"][0].attrib["aria-label"] == "w"
-
-
 # --- the timeline ---------------------------------------------------------------------------------------------------
 
 
@@ -200,5 +192,35 @@ def test_begin_detection_and_end_are_marked_and_labels_never_collide():
     found = drawn(timeline_plot(timeline(ended_at=moment(9)), words="w"))
     assert len(found["moment"]) == 3
     close = drawn(timeline_plot(timeline(detected_at=moment(2) + timedelta(seconds=1), ended_at=moment(9)), words="w"))
-    words = [e.text for e in close["middle"] if e.text in ("began", "detected", "over")]
-    assert words == ["began", "over"]
+    labels = {e.text: (float(e.attrib["x"]), float(e.attrib["y"])) for e in close["moment-label"]}
+    assert list(labels) == ["began", "detected", "over"]
+    assert labels["began"][1] < labels["detected"][1]
+    assert labels["over"][1] == labels["began"][1]
+
+
+def test_moments_at_one_instant_share_a_line_and_too_many_labels_are_left_out():
+    same = drawn(timeline_plot(timeline(others=(("first symptom", moment(2)),)), words="w"))
+    assert "began, first symptom" in [e.text for e in same["moment-label"]]
+    assert len(same["moment"]) == 2
+    many = tuple((f"ticket {n}", moment(5) + timedelta(seconds=n)) for n in range(9))
+    crowded = drawn(timeline_plot(timeline(others=many), words="w"))
+    assert len(crowded["moment"]) == 2 + 9
+    boxes = [(float(e.attrib["x"]), float(e.attrib["y"]), len(e.text)) for e in crowded["moment-label"]]
+    for i, (x, y, length) in enumerate(boxes):
+        for x2, y2, length2 in boxes[i + 1 :]:
+            assert y != y2 or abs(x - x2) > 6.4 * (length + length2) / 2
+
+
+def test_planned_work_and_what_was_kept_quiet_are_drawn_in_their_lane():
+    lane = Lane(
+        "db",
+        (
+            Bar(moment(2), moment(4), "quiet", "info", "kept quiet"),
+            Bar(moment(1), moment(9), "alert", "warning", "40 × alert", 40),
+        ),
+        stretches=(Stretch(moment(1), moment(3), "planned: CHG-1"),),
+    )
+    found = drawn(timeline_plot(timeline(lanes=(lane,)), words="w"))
+    assert found["stretch"][0].find("title").text.startswith("planned: CHG-1, ")
+    assert len(found["bar-quiet"]) == 1
+    assert found["bar-count"][0].text == "× 40"

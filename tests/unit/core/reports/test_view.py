@@ -13,7 +13,8 @@ from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import SHOWN, Facts, render_page
 from aiops_jobs.core.reports.model import ACT, BLIND, CALM, LOOK
-from aiops_jobs.core.reports.plotting import chosen_anomalies, label_of, plot_window
+from aiops_jobs.core.reports.plotting import chosen_anomalies, incident_windows, label_of, plot_window
+from aiops_jobs.window import Window
 
 POLICY = Policies()
 
@@ -206,8 +207,17 @@ def test_a_cause_that_was_abstained_from_is_called_unknown():
 def test_anomalies_of_incidents_come_before_others_and_the_cause_before_its_symptoms():
     chosen = [row["finding_id"] for row in chosen_anomalies(s.facts(), POLICY.report)]
     assert chosen == ["fnd-pool", "fnd-errors", "fnd-latency", "fnd-checkout", "fnd-queue", "fnd-traffic"]
-    few = chosen_anomalies(s.facts(), replace(POLICY.report, max_plots=2))
+    few = chosen_anomalies(s.facts(), replace(POLICY.report, max_incident_plots=2, max_plots=0))
     assert [row["finding_id"] for row in few] == ["fnd-pool", "fnd-errors"]
+
+
+def test_all_pictures_of_an_incident_show_the_same_time_sized_by_it():
+    plots = s.view().incidents[1].plots + s.view().incidents[0].plots
+    shown = incident_windows(s.facts(), POLICY.report, s.WINDOW)
+    black = {shown[p.finding_id] for p in s.view().incidents[0].plots}
+    assert len(plots) == 5
+    assert black == {Window(s.at(19, 5) - timedelta(hours=9, minutes=50), s.WINDOW.end)}
+    assert shown["fnd-queue"] == Window(s.at(4, 10) - timedelta(hours=3), s.at(6))
 
 
 def test_a_picture_shows_what_was_normal_before_and_nothing_beyond_the_window():

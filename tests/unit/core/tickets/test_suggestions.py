@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 import pytest
 
+from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS, SIMILAR_INCIDENTS
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import (
     ALERTS,
@@ -20,7 +21,9 @@ from aiops_jobs.contracts.telemetry import CONFIGURATION_ITEMS
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.reports import page_name
 from aiops_jobs.core.tickets.delivery import content_of
+from aiops_jobs.core.tickets.subjects import NOTHING_KNOWN, Around
 from aiops_jobs.core.tickets.suggest import KnownCall, to_suggestions
 
 T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
@@ -109,6 +112,7 @@ def factor(name, value):
 def result(*incidents, causes=(), proofs=(), factors=()):
     return CorrelationResult(
         alerts=rows_from_records(ALERTS, []),
+        alert_suppressions=rows_from_records(ALERT_SUPPRESSIONS, []),
         incidents=rows_from_records(INCIDENTS, incidents),
         incident_alerts=rows_from_records(INCIDENT_ALERTS, []),
         priority_factors=rows_from_records(PRIORITY_FACTORS, factors),
@@ -163,10 +167,16 @@ def items(*rows):
     return CONFIGURATION_ITEMS.shape(pa.Table.from_pylist(known, schema=schema))
 
 
-def ask(found, *, risks=(), known=(), endpoints=None, policies=POLICIES, catalogue=None):
+def ask(found, *, risks=(), known=(), endpoints=None, policies=POLICIES, catalogue=None, around=NOTHING_KNOWN):
     rows = rows_from_records(FINDINGS, list(risks))
     answer = to_suggestions(
-        found, rows, catalogue or items(), policies=policies, endpoints=endpoints or LIVE, known=known
+        found,
+        rows,
+        catalogue or items(),
+        policies=policies,
+        endpoints=endpoints or LIVE,
+        known=known,
+        around=around,
     )
     stamped = answer.outbox.append_column("run_id", pa.array(["r"] * answer.outbox.num_rows, pa.string()))
     assert TICKET_OUTBOX.conform(stamped).num_rows == answer.outbox.num_rows
@@ -346,6 +356,112 @@ def test_risks_of_other_entities_series_and_kinds_have_keys_of_their_own_and_oth
     assert len({r["external_key"] for r in rows}) == len(rows) == 4
 
 
+def full(**more):
+    """The file system that was foreseen to get full, a day after the forecast."""
+    began = T0 + timedelta(days=1)
+    return incident(
+        "inc-full", **{"started_at": began, "entity_id": "service/web", "cause_entity_id": "host/db-1", **more}
+    )
+
+
+def test_an_incident_that_was_foreseen_goes_on_in_the_ticket_of_its_risk():
+    _, first = ask(result(), risks=[risk(0)])
+    rows, (call,) = ask(result(full()), risks=[risk(0)], known=as_known(first))
+    assert (call["ticket_action"], call["external_key"]) == ("update", first[0]["external_key"])
+    content = content_of(call["payload"])
+    assert (content["priority"], content["title"]) == ("P1", "web: latency")
+    assert content["fields"]["incident_id"] == "inc-full"
+    reasons = {row["subject_id"]: row["reason"] for row in rows if row["ticket_action"] == "none"}
+    assert reasons == {"inc-full": "It was foreseen: the ticket about the risk is the ticket about it."}
+    _, calls = ask(result(full()), risks=[risk(0)], known=as_known([*first, call]))
+    assert calls == []
+
+
+def test_the_ticket_of_a_risk_that_came_true_is_resolved_with_its_incident_and_opens_no_other():
+    _, first = ask(result(), risks=[risk(0)])
+    _, (second,) = ask(result(full()), risks=[risk(0)], known=as_known(first))
+    past = full(incident_state="resolved", ended_at=T0 + timedelta(days=1, hours=2))
+    _, (third,) = ask(result(past), risks=[risk(0)], known=as_known([*first, second]))
+    assert (third["ticket_action"], third["external_key"]) == ("resolve", first[0]["external_key"])
+    _, calls = ask(result(past), risks=[risk(0)], known=as_known([*first, second, third]))
+    assert calls == []
+
+
+def test_a_risk_told_while_its_incident_goes_on_opens_no_ticket():
+    _, calls = ask(result(full()), risks=[risk(2)])
+    assert [call["external_key"] for call in calls] == ["inc-full"]
+    later, calls = ask(result(full()), risks=[risk(2), risk(3)], known=as_known(calls))
+    assert calls == []
+    assert any("It has happened" in row["reason"] for row in later)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"cause_entity_id": "host/db-2"},
+        {"cause_kind": "change"},
+        {"started_at": T0 + timedelta(days=30)},
+        {"started_at": T0 - timedelta(days=2), "ended_at": T0 - timedelta(days=1), "incident_state": "resolved"},
+    ],
+)
+def test_an_incident_of_another_entity_cause_or_time_has_a_ticket_of_its_own(other):
+    _, first = ask(result(), risks=[risk(0)])
+    _, calls = ask(result(full(**other)), risks=[risk(0)], known=as_known(first))
+    assert [(call["ticket_action"], call["external_key"]) for call in calls] == [("create", "inc-full")]
+
+
+def test_a_risk_that_is_gone_resolves_the_ticket_it_has_and_opens_none():
+    row, first = one(result(), risks=[risk(0)])
+    around = Around(risks_gone={row["external_key"]})
+    gone, (call,) = one(result(), risks=[risk(0)], known=as_known(first), around=around)
+    assert (gone["ticket_action"], call["ticket_action"]) == ("resolve", "resolve")
+    assert "risk is gone" in content_of(call["payload"])["note"]
+    assert one(result(), risks=[risk(0)], known=as_known([*first, call]), around=around)[1] == []
+    never, calls = one(result(), risks=[risk(0)], around=around)
+    assert (never["ticket_action"], calls) == ("none", [])
+
+
+def test_a_risk_that_is_back_after_its_ticket_was_resolved_opens_another():
+    row, first = one(result(), risks=[risk(0)])
+    _, (second,) = one(
+        result(), risks=[risk(0)], known=as_known(first), around=Around(risks_gone={row["external_key"]})
+    )
+    _, (third,) = one(result(), risks=[risk(0), risk(9)], known=as_known([*first, second]))
+    assert third["ticket_action"] == "create"
+
+
+def test_what_helped_before_stands_in_the_ticket_first_and_without_secrets():
+    alike = rows_from_records(
+        SIMILAR_INCIDENTS,
+        [
+            {
+                "incident_id": "inc-1",
+                "similar_rank": rank,
+                "started_at": T0,
+                "similar_id": f"INC{rank}",
+                "similar_kind": "ticket",
+                "similarity_ratio": 0.9 - rank / 10,
+                "title": f"pool exhausted {rank}",
+                "opened_at": T0 - timedelta(days=rank),
+                "resolution_code": code,
+                "resolution": "Ask kim@example.com, password=hunter2" if code else None,
+                "cause_entity_id": "database/orders-db" if code else None,
+                "policy_version": "p",
+            }
+            for rank, code in ((1, None), (2, "capacity_added"))
+        ],
+    )
+    _, (call,) = ask(result(incident()), around=Around(similar=alike))
+    body = content_of(call["payload"])["body"]
+    assert (
+        body.index("Similar incidents")
+        < body.index("capacity added: pool exhausted 2")
+        < body.index("pool exhausted 1")
+    )
+    assert "hunter2" not in body
+    assert "kim@" not in body
+
+
 def test_every_sink_gets_its_own_rows_in_its_own_mode():
     rows, calls = ask(result(incident()), endpoints={"desk": "live", "jira": "log", "chat": "off"})
     assert {r["endpoint"]: r["delivery_mode"] for r in rows} == {"desk": "live", "jira": "log", "chat": "off"}
@@ -423,3 +539,22 @@ def test_nothing_from_telemetry_becomes_markup_or_leaves_the_house_in_clear():
     assert "http://" not in body
     assert "@all" not in body
     assert json.loads(call["payload"])["title"] == row["title"]
+
+
+@pytest.mark.parametrize("base", ["https://aiops.example/reports", "https://aiops.example/reports/"])
+def test_a_ticket_leads_to_the_page_of_its_incident_where_pages_are_served(base):
+    answer = to_suggestions(
+        result(incident()),
+        FINDINGS.empty(),
+        CONFIGURATION_ITEMS.empty(),
+        policies=POLICIES,
+        endpoints=LIVE,
+        report_url=base,
+    )
+    (body,) = answer.suggestions["body"].to_pylist()
+    assert f"[Page of this incident](https://aiops.example/reports/{page_name('inc-1')})" in body
+    plain = to_suggestions(
+        result(incident()), FINDINGS.empty(), CONFIGURATION_ITEMS.empty(), policies=POLICIES, endpoints=LIVE
+    )
+    assert "Page of this incident" not in plain.suggestions["body"][0].as_py()
+    assert plain.outbox["content_sha256"] == answer.outbox["content_sha256"]  # where a page is served is no news

@@ -1,0 +1,87 @@
+"""Processes of the delivery storm: a server of three desks that misbehave, and dispatchers that are killed."""
+
+import time
+from contextlib import suppress
+from types import SimpleNamespace
+
+import alembic.command  # noqa: F401
+import pandas  # noqa: F401, ICN001 - pyarrow would import it in every child
+import psycopg  # noqa: F401
+from desks.base import FAULTS
+from desks.itsm import Desk
+from itsm_sink import ItsmSink, Settings
+
+from aiops_jobs.adapters.http import HTTPClient
+from aiops_jobs.adapters.warehouse import SqlWarehouse
+from aiops_jobs.core.policies import DeliveryPolicy, Policies
+from aiops_jobs.errors import ConnectorError
+from aiops_jobs.jobs.deliver import dispatch
+from aiops_jobs.ports import Receipt, SinkTraits
+
+LAG_S = 1.0
+FASTER = DeliveryPolicy(
+    max_age_s=1e9,
+    max_per_hour=10**6,
+    first_wait_s=0.05,
+    longest_wait_s=0.3,
+    in_flight_s=1.0,
+    retry_trickle_s=0.02,
+    breaker_wait_s=0.05,
+)
+"""The policy with its seconds made short, so that a day of retries passes in a minute; the counts are the real ones."""
+
+
+class HookSink:
+    """A target that takes events and forgets."""
+
+    def __init__(self, name, url):
+        self.name, self.traits = name, SinkTraits()
+        self._http = HTTPClient(name, url, timeout_s=5)
+
+    def check(self):
+        return []
+
+    def emit(self, event):
+        said = {"key": event.draft.external_key, "id": event.event_id, "action": event.action}
+        self._http.post("/events", json=said).json()
+        return Receipt(event.draft.external_key)
+
+
+def serve(pipe, seed, share):
+    """Serve the desks ``keyed`` (refuses a second ticket of a key), ``search`` (finds late) and ``hook`` (forgets)."""
+    desks = {"keyed": Desk(is_keyed=True), "search": Desk(search_lag_s=LAG_S), "hook": Desk()}
+    for number, desk in enumerate(desks.values()):
+        desk.start().plan(seed + number, share)
+    # that an event was taken is all that a target which forgets ever tells: one that lies about it cannot be caught
+    desks["hook"].plan(seed + 2, share, [fault for fault in FAULTS if fault != "ignored"])
+    pipe.send({name: desk.url for name, desk in desks.items()})
+    while True:
+        time.sleep(1)
+
+
+def sinks_at(urls):
+    token = "t0ken"
+    return {
+        "keyed": ItsmSink("keyed", Settings(url=urls["keyed"], token=token, is_keyed=True, timeout_s=5)),
+        "search": ItsmSink(
+            "search", Settings(url=urls["search"], token=token, search_delay_s=1.2 * LAG_S, timeout_s=5)
+        ),
+        "hook": HookSink("hook", urls["hook"]),
+    }
+
+
+def dispatch_for_ever(warehouse_url, urls, first):
+    """Deliver what is due to every sink, again and again."""
+    context = SimpleNamespace(
+        warehouse=SqlWarehouse(warehouse_url),
+        progress=lambda _: None,
+        policies=Policies(delivery=FASTER),
+        stopped=lambda: None,
+    )
+    sinks = list(sinks_at(urls).items())
+    sinks = sinks[first:] + sinks[:first]
+    while True:
+        for name, sink in sinks:
+            with suppress(ConnectorError):  # the warehouse may be busy
+                dispatch(context, sink, name, limit=20)
+        time.sleep(0.01)
