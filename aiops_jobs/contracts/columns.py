@@ -13,7 +13,7 @@ PRIORITIES = ("P1", "P2", "P3", "P4", "P5")
 LEVELS = ("high", "medium", "low")
 FINDING_KINDS = ("anomaly", "capacity_risk", "failure_risk", "data_quality", "delivery")
 DQ_STATES = ("ok", "partial", "stale", "no_data", "insufficient_data")
-CAUSE_KINDS = ("change", "capacity", "dependency", "traffic", "config", "infra", "unknown")
+CAUSE_KINDS = ("change", "capacity", "dependency", "traffic", "config", "infra", "data", "unknown")
 EVIDENCE_KINDS = ("metric", "log", "trace", "change", "topology", "alert", "ticket")
 
 

@@ -21,7 +21,7 @@ class MetricRole:
     min_rel_deviation: float = 0.0
     """Smallest deviation as a share of |expected| that may matter to anybody."""
     cause: str = "unknown"
-    """cause_kind a deviation of this metric points to: capacity | infra | traffic | dependency | unknown."""
+    """cause_kind a deviation of this metric points to: capacity | infra | traffic | dependency | data | unknown."""
     label: str = ""
     """What a person calls it, for titles: `connection pool`."""
 

@@ -27,6 +27,7 @@ from aiops_jobs.contracts.telemetry import (
     CHANGES,
     CONFIGURATION_ITEMS,
     LOG_RECORDS,
+    METRIC_POINTS,
     SPANS,
     TICKET_HISTORY,
     TOPOLOGY_EDGES,
@@ -40,10 +41,12 @@ from aiops_jobs.core.incidents.correlation import (
     change_start,
     conclude,
     context_of,
+    nodes_in_reach,
     prepare,
     wanted_windows,
 )
 from aiops_jobs.core.incidents.past import PAST_COLUMNS
+from aiops_jobs.core.incidents.readings import METRIC_COLUMNS, Readings, of_nodes
 from aiops_jobs.core.incidents.signals import LOG_COLUMNS, SPAN_COLUMNS, Signals
 from aiops_jobs.core.runbooks.recommend import recommend
 from aiops_jobs.core.tickets.redact import redact_columns
@@ -125,14 +128,22 @@ def _facts(run: Run) -> Facts:
 
 
 def _signals(run: Run, prepared: Prepared) -> Signals:
-    """Read logs and spans, but only near the incidents."""
+    """Read logs, spans and metrics, but only near the incidents."""
     windows = wanted_windows(prepared, policies=run.context.policies)
     if len(windows) > MOST_READS:
         windows = [Window(windows[0].start, windows[-1].end)]
     return Signals(
         logs=_stretches(run, LOG_RECORDS, windows, LOG_COLUMNS),
         spans=_stretches(run, SPANS, windows, SPAN_COLUMNS),
+        readings=Readings(_points(run, prepared, windows), run.context.policies.roles),
     )
+
+
+def _points(run: Run, prepared: Prepared, windows: list[Window]) -> pa.Table:
+    """Read metrics near the incidents, of what they reach; stretch by stretch, so that the rest is let go at once."""
+    nodes = nodes_in_reach(prepared, policies=run.context.policies)
+    parts = [of_nodes(run.read(METRIC_POINTS, window, columns=METRIC_COLUMNS), nodes) for window in windows]
+    return pa.concat_tables([METRIC_POINTS.empty().select(METRIC_COLUMNS), *parts]).unify_dictionaries()
 
 
 def _stretches(run: Run, table: Table, windows: list[Window], columns: tuple[str, ...]) -> pa.Table:

@@ -26,6 +26,9 @@ FULL = 0.9
 NEARLY_FULL = 0.8
 """Fullness of what has no limit to compare with: an alert, whose rule has decided, and hardware that reports damage."""
 
+LONE_PRIOR = -2.6
+"""A component that suffers alone explains nobody but itself: a symptom and nothing else names no cause."""
+
 
 @dataclass(slots=True)
 class Candidate:
@@ -243,7 +246,7 @@ def _dependencies(case: Case) -> Iterator[Candidate]:
             statement=f"`{node}` suffers{_dependents(dependents)}; why is not known.",
             link=f"trouble in {short(node)}",
             began=began,
-            prior=-1.4 if several else -2.0,
+            prior=-1.4 if several else LONE_PRIOR,
             features={
                 "coverage": 1.6 * case.coverage(node),
                 "time": 0.8 * earliness(lead(case, began), fades_s=6 * 3600.0),

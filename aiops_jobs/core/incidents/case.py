@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -64,6 +64,8 @@ class World:
     """End of event time, microseconds."""
     calibration: CauseCalibration = IDENTITY
     """What outcomes have taught about confidence."""
+    quality: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Findings about data, by node."""
 
     @cached_property
     def members_at(self) -> Mapping[str, list[int]]:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import Candidate, propose
 from aiops_jobs.core.incidents.case import FAR, Case
+from aiops_jobs.core.incidents.data_causes import propose_data
 from aiops_jobs.core.incidents.witnesses import hear
 
 METHOD = "evidence_sum"
@@ -61,7 +62,7 @@ class Verdict:
 
 def find_cause(case: Case) -> Verdict:
     """Return the ranked candidates of one incident, at most ``SHOWN``, and whether the first may be named."""
-    candidates = propose(case)
+    candidates = [*propose(case), *propose_data(case)]
     for candidate in candidates:
         hear(case, candidate)
     explain_away(case, candidates)

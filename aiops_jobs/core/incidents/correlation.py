@@ -6,8 +6,10 @@ It goes in two steps, because the second needs logs and traces only near the inc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +25,7 @@ from aiops_jobs.core.incidents.attributes import Attributes
 from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
+from aiops_jobs.core.incidents.data_causes import quality_findings
 from aiops_jobs.core.incidents.group import Group, Grouping
 from aiops_jobs.core.incidents.hearing import as_heard
 from aiops_jobs.core.incidents.incident import to_incident_rows
@@ -90,6 +93,8 @@ class Prepared:
     changes: Changes
     span: Window
     past: Past
+    quality: Mapping[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Findings about data, by node."""
 
     @property
     def groups(self) -> list[Group]:
@@ -100,7 +105,8 @@ class Prepared:
 
     def cases(self, signals: Signals, policies: Policies, calibration: CauseCalibration = IDENTITY) -> list[Case]:
         """Return the incidents worth telling, as the search for causes sees them."""
-        world = World(self.grouping, self.changes, signals, policies.correlation, to_micros(self.span.end), calibration)
+        until = to_micros(self.span.end)
+        world = World(self.grouping, self.changes, signals, policies.correlation, until, calibration, self.quality)
         cases = [Case(world, group) for group in self.groups]
         return [case for case in cases if is_incident(case, policies)]
 
@@ -127,7 +133,7 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     told = _touched(kept.alerts, span)
     quiet = kept.rows.filter(pc.is_in(kept.rows["alert_id"], told["alert_id"].combine_chunks()))
     past = to_past(facts.tickets, policies.cost)
-    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, past)
+    return Prepared(told, quiet, grouping, to_changes(facts.changes), span, past, quality_findings(facts.findings))
 
 
 def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
@@ -135,6 +141,12 @@ def wanted_windows(prepared: Prepared, *, policies: Policies) -> list[Window]:
     silent = Signals(pa.table({}), pa.table({}))
     windows = evidence_windows(prepared.cases(silent, policies))
     return [Window(to_instant(start), to_instant(end)) for start, end in windows]
+
+
+def nodes_in_reach(prepared: Prepared, *, policies: Policies) -> frozenset[str]:
+    """Return the nodes whose metrics `conclude` may look at: what suffers, and what that depends on."""
+    cases = prepared.cases(Signals(pa.table({}), pa.table({})), policies)
+    return frozenset(node for case in cases for node in (*case.by_node, *case.upstream))
 
 
 def conclude(

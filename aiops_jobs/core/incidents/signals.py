@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.core.columns import Floats, Ints, codes_of, floats_of, micros_of, plain
+from aiops_jobs.core.incidents.readings import Readings
 
 LOG_COLUMNS = ("observed_at", "service_name", "host_name", "severity_text", "body")
 SPAN_COLUMNS = (
@@ -68,10 +69,12 @@ class Sums:
 
 @dataclass(frozen=True)
 class Signals:
-    """Logs and spans near the incidents."""
+    """Logs, spans and metrics near the incidents."""
 
     logs: pa.Table
     spans: pa.Table
+    readings: Readings | None = None
+    """Raw metrics; none: they were not read."""
 
     @cached_property
     def bad_logs(self) -> pa.Table:

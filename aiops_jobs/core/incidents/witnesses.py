@@ -1,4 +1,4 @@
-"""Logs and traces as witnesses: what they say for or against a candidate cause."""
+"""Metrics, logs and traces as witnesses: what they say for or against a candidate cause."""
 
 from __future__ import annotations
 
@@ -8,23 +8,42 @@ from aiops_jobs.core.columns import SECOND
 from aiops_jobs.core.incidents.candidates import Candidate
 from aiops_jobs.core.incidents.case import Case
 from aiops_jobs.core.incidents.proofs import Proof
-from aiops_jobs.core.incidents.words import quantity, short
+from aiops_jobs.core.incidents.words import capitalised, quantity, short
 
 MIN_RECORDS = 5
 """Fewer error records say nothing."""
 MIN_SPANS = 20
 """Fewer spans say nothing."""
+MIN_MOVED, FAR_MOVED = 3.0, 20.0
+"""Metrics that moved less far, in units of how far they usually stray, say nothing; this far, they say all they can."""
 MIN_NAME = 4
 """Shorter names occur in texts by chance."""
 
 
 def hear(case: Case, candidate: Candidate) -> None:
-    """Add to a candidate what logs and traces say about its entity."""
+    """Add to a candidate what metrics, logs and traces say about its entity."""
     if candidate.entity is None or candidate.cause_kind == "traffic":
         return
     logs = max(_surge(case, candidate), _named(case, candidate))
     candidate.features["logs"] = (0.5 if candidate.change_id else 1.0) * logs
     candidate.features["traces"] = (1.0 if candidate.cause_kind == "dependency" else 0.6) * _traces(case, candidate)
+    candidate.features["metrics"] = 0.5 * _readings(case, candidate)
+
+
+def _readings(case: Case, candidate: Candidate) -> float:
+    """What an entity uses moved far from where it was, whether or not a detector called it an anomaly."""
+    readings = case.world.signals.readings
+    moved = readings.moved(candidate.entity or "", case.calm_window, case.sick_window) if readings else None
+    if moved is None or moved.by < MIN_MOVED:
+        return 0.0
+    seen, usual = (quantity(value, moved.unit, moved.metric_name) for value in (moved.value, moved.usual))
+    text = (
+        f"{capitalised(moved.label)} of `{candidate.entity}` reached {seen}, {usual} before: "
+        f"{moved.by:.1f} times as far as it usually strays."
+    )
+    where = {"series_id": moved.series_id}
+    candidate.proofs.append(Proof("metric", text, "metric_points", where, *case.sick_window, value=moved.value))
+    return min(1.0, math.log(moved.by) / math.log(FAR_MOVED))
 
 
 def _owner(case: Case, entity: str) -> tuple[str | None, str | None]:

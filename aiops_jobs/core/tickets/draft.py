@@ -25,6 +25,7 @@ NEXT_STEPS: dict[str, str] = {
     "config": "Undo {change}, then check that the symptoms go.",
     "infra": "Take {entity} out of service if others can stand in for it, then repair it.",
     "dependency": "Begin at {entity}: it is the deepest component with symptoms.",
+    "data": "Find out why {entity} delivers no sound data, then let its readers catch up.",
     "traffic": "Find out where the load comes from, and whether {entity} can carry it.",
     "unknown": "Begin where it began: at {entity}.",
 }
