@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.contracts.columns import SUPPRESSION_KINDS
 from aiops_jobs.core.columns import texts_of
 from aiops_jobs.window import Window
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Alerts that one kind of policy kept quiet, at least for a while; one alert may be kept by several."""
+
+    kind: str
+    alerts: int
+    harmful: int
+    """Of these, alerts that hid or delayed an incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,21 +39,23 @@ class Funnel:
     """Of these: members of incidents."""
     incidents: int
     """Incidents that begin in the window."""
+    silent_incidents: int
+    """Of these: without any alert, seen by our findings only."""
     tickets: int
-    """Incidents among them with a ticket."""
+    """Incidents among them about which a ticket was opened or was to be, whether its delivery has succeeded or not."""
     notifications_avoided: int
     """Firing notifications that suppression kept from people."""
     harm: int
     """Alerts that were kept quiet although their incident could have been known by them."""
     harm_delay_s: float
     """Largest delay of any of them."""
-    suppressed_by_kind: Mapping[str, int] = field(default_factory=dict)
-    """Alerts that each kind kept quiet, at least for a while; one alert may be in several."""
+    kept: tuple[Kept, ...]
+    """What each kind kept quiet, the most first."""
 
     @property
     def noise_reduction(self) -> float | None:
-        """``1 - tickets / events``; null without events."""
-        return 1.0 - self.tickets / self.events if self.events else None
+        """Share of the notifications that people were spared, ``1 - tickets / events``; null without events."""
+        return max(0.0, 1.0 - self.tickets / self.events) if self.events else None
 
     @property
     def compression(self) -> float | None:
@@ -56,18 +67,13 @@ class Funnel:
         """``grouped / alerts``; null without alerts."""
         return self.grouped / self.alerts if self.alerts else None
 
-    def summary(self) -> dict[str, Any]:
-        """Return counts and shares by name."""
-        shares = {name: getattr(self, name) for name in ("noise_reduction", "compression", "grouping_coverage")}
-        return {**asdict(self), **shares}
-
 
 def funnel(tables: Mapping[str, pa.Table], window: Window) -> Funnel:
     """Count what became of the notifications of a window.
 
     Args:
-        tables: By contract name: ``alerts``, ``alert_suppressions``, ``incident_alerts``, ``incidents``, and
-            ``tickets`` or ``ticket_suggestions`` (``tickets`` is used where both are given). A missing table is empty.
+        tables: By contract name: ``alerts``, ``alert_suppressions``, ``incident_alerts``, ``incidents``,
+            ``tickets`` and ``ticket_outbox``. A missing table is empty; rows of other times do no harm.
         window: What begins in it counts.
     """
     alerts = _begun(tables, "alerts", window)
@@ -76,9 +82,6 @@ def funnel(tables: Mapping[str, pa.Table], window: Window) -> Funnel:
     quiet = _of(tables.get("alert_suppressions"), "alert_id", ids)
     told = set(_texts(incidents, "incident_id"))
     members = _of(tables.get("incident_alerts"), "member_id", ids)
-    kinds: dict[str, set[str | None]] = {kind: set() for kind in SUPPRESSION_KINDS}
-    for alert, kind in zip(_texts(quiet, "alert_id"), _texts(quiet, "suppression_kind"), strict=True):
-        kinds[kind or ""].add(alert)
     harmed = quiet.filter(quiet["is_harm"]) if quiet.num_rows else quiet
     return Funnel(
         events=_sum(alerts, "event_count"),
@@ -87,11 +90,12 @@ def funnel(tables: Mapping[str, pa.Table], window: Window) -> Funnel:
         suppressed=sum(state == "suppressed" for state in _texts(alerts, "alert_state")),
         grouped=len(set(_texts(members, "member_id"))),
         incidents=incidents.num_rows,
-        tickets=len(told & _ticketed(tables)),
+        silent_incidents=sum(count == 0 for count in _values(incidents, "alert_count")),
+        tickets=len(told & (_subjects(tables, "tickets") | _subjects(tables, "ticket_outbox"))),
         notifications_avoided=_sum(quiet, "notifications_avoided"),
         harm=len(set(_texts(harmed, "alert_id"))),
         harm_delay_s=max((d for d in _values(harmed, "delay_s") if d is not None), default=0.0),
-        suppressed_by_kind={kind: len(found) for kind, found in kinds.items()},
+        kept=_kept(quiet),
     )
 
 
@@ -112,14 +116,20 @@ def _of(rows: pa.Table | None, column: str, ids: set[str | None]) -> pa.Table:
     return rows.filter(pc.is_in(rows[column], pa.array(sorted(i for i in ids if i), pa.string())))
 
 
-def _ticketed(tables: Mapping[str, pa.Table]) -> set[str | None]:
-    tickets = tables.get("tickets")
-    if tickets is not None and tickets.num_rows:
-        return set(_texts(tickets, "subject_id"))
-    suggested = tables.get("ticket_suggestions")
-    if suggested is None or not suggested.num_rows:
-        return set()
-    return set(_texts(suggested.filter(pc.equal(suggested["ticket_action"].cast(pa.string()), "create")), "subject_id"))
+def _subjects(tables: Mapping[str, pa.Table], name: str) -> set[str | None]:
+    return set(_texts(tables[name], "subject_id")) if name in tables else set()
+
+
+def _kept(rows: pa.Table) -> tuple[Kept, ...]:
+    """Count the alerts in ``alert_suppressions`` by kind."""
+    alerts: dict[str, set[str | None]] = {}
+    harmful: dict[str, set[str | None]] = {}
+    told = zip(_texts(rows, "suppression_kind"), _texts(rows, "alert_id"), _values(rows, "is_harm"), strict=True)
+    for kind, alert, is_harm in told:
+        alerts.setdefault(kind or "", set()).add(alert)
+        harmful.setdefault(kind or "", set()).update([alert] if is_harm else [])
+    found = [Kept(kind, len(alerts[kind]), len(harmful[kind])) for kind in alerts]
+    return tuple(sorted(found, key=lambda kept: (-kept.alerts, kept.kind)))
 
 
 def _texts(rows: pa.Table, column: str) -> list[str | None]:

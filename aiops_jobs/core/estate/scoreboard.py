@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from aiops_jobs.contracts.columns import SUPPRESSION_KINDS
 from aiops_jobs.core.alerts.funnel import Funnel, funnel
 from aiops_jobs.core.estate.ledger import Fault
 from aiops_jobs.core.estate.matching import (
@@ -141,7 +142,8 @@ class Scoreboard:
             "noise_reduction": self.noise_reduction,
             "alerts": self.noise.alerts,
             "alerts_suppressed": self.noise.suppressed,
-            **{f"suppressed_{kind}": count for kind, count in self.noise.suppressed_by_kind.items()},
+            **{f"suppressed_{kind}": 0 for kind in SUPPRESSION_KINDS},
+            **{f"suppressed_{kept.kind}": kept.alerts for kept in self.noise.kept},
             "suppression_harm": self.noise.harm,
             "suppression_delay_s": self.noise.harm_delay_s,
         }

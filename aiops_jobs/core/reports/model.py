@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops_jobs.core.reports.funnel import Funnel
+from aiops_jobs.core.alerts.funnel import Funnel
 from aiops_jobs.core.reports.incident_model import Incident, Plot, Ticket
 from aiops_jobs.core.reports.plots import Fan
 from aiops_jobs.window import Window

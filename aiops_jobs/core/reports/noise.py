@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aiops_jobs.core.reports.funnel import Funnel, Kept
+from aiops_jobs.core.alerts.funnel import Funnel, Kept
 from aiops_jobs.core.reports.markup import Element, el
 from aiops_jobs.core.reports.phrases import say
 from aiops_jobs.core.reports.pieces import chip, nothing, scroll, section, table
@@ -18,7 +18,7 @@ def noise_section(funnel: Funnel) -> Element:
     """Return the funnel with its numbers, the share of notifications avoided, and what was kept quiet."""
     if not funnel.events and not funnel.incidents:
         return section(say("funnel.title"), "noise", nothing(say("funnel.none")))
-    share = percent(funnel.avoided)
+    share = percent(funnel.noise_reduction)
     came, went = count(funnel.events, "notification"), count(funnel.tickets, "ticket")
     told = say("funnel.avoided", share=share, events=came, tickets=went)
     words = say("funnel.words", **dict(_stages(funnel)))

@@ -12,9 +12,9 @@ from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.contracts.table import Table
+from aiops_jobs.core.alerts.funnel import funnel
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
-from aiops_jobs.core.reports.funnel import build_funnel
 from aiops_jobs.core.reports.incident_model import Incident, Ticket
 from aiops_jobs.core.reports.incidents import build_incidents, tickets_about
 from aiops_jobs.core.reports.model import (
@@ -107,7 +107,7 @@ def build_view(
         data=data,
         models=tuple(build_models(facts)),
         runs=run_lines(facts, window),
-        funnel=build_funnel(facts.tables, window),
+        funnel=funnel(facts.tables, window),
         revised=revised,
     )
 

@@ -26,7 +26,7 @@ from suppression_world import (
 
 from aiops_jobs.contracts.knowledge import ALERT_SUPPRESSIONS
 from aiops_jobs.contracts.telemetry import RAW_ALERTS
-from aiops_jobs.core.alerts.funnel import funnel
+from aiops_jobs.core.alerts.funnel import Kept, funnel
 from aiops_jobs.core.alerts.harm import rule_health, rules_in_force, with_harm
 from aiops_jobs.core.alerts.stretches import Stretches, audible, merged, overlaps
 from aiops_jobs.core.columns import OPEN, names_without_lineage
@@ -205,8 +205,7 @@ def test_the_funnel_counts_what_begins_in_its_window():
     assert (counted.events, counted.duplicates, counted.alerts, counted.suppressed) == (5, 2, 2, 1)
     assert (counted.grouped, counted.incidents, counted.tickets) == (2, 1, 1)
     assert (counted.noise_reduction, counted.compression, counted.grouping_coverage) == (0.8, 0.8, 1.0)
-    assert (counted.notifications_avoided, counted.suppressed_by_kind["transient"]) == (1, 1)
-    assert counted.summary()["noise_reduction"] == 0.8
+    assert (counted.notifications_avoided, counted.kept) == (1, (Kept("transient", 1, 1),))
     nothing = funnel({}, DAY)
     assert (nothing.events, nothing.noise_reduction, nothing.tickets) == (0, None, 0)
     assert funnel(tables, Window(DAY.end, DAY.end + timedelta(days=1))).alerts == 0

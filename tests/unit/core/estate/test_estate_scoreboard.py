@@ -66,6 +66,7 @@ def incident(name="inc-1", *, at=NINE + 5 * MINUTE, entity="database/orders-db",
         "service_name": None,
         "services_affected": json.dumps(list(services)),
         "priority": priority,
+        "alert_count": 1,
     }
 
 
@@ -139,7 +140,11 @@ def test_the_noise_of_the_window_is_on_the_board():
         incidents=[incident()],
         tickets=[ticket("inc-1")],
         alerts=[alert("a", "resolved", 4), alert("b", "suppressed", 6), alert("old", "suppressed", 9, before)],
-        alert_suppressions=[quiet("b", "transient", True), quiet("b", "frequent", False), quiet("old", "frequent", 1)],
+        alert_suppressions=[
+            quiet("b", "transient", True),
+            quiet("b", "frequent", False),
+            quiet("old", "frequent", True),
+        ],
     )
     summary = score([fault()], rows, WINDOW).summary()
     assert {name: summary[name] for name in NOISE} == {
