@@ -49,7 +49,7 @@ class IncidentView:
         found = {
             "entity": entity,
             "entity_name": name,
-            "service": self.service_name or (name if kind == "service" else ""),
+            "service": name if kind == "service" else self.service_name or "",
             "host": host,
             "change": self.change_id or "",
         }

@@ -28,6 +28,8 @@ from aiops_jobs.window import Window
 
 SPEAKING = (r.INCIDENTS, r.INCIDENT_ALERTS, r.ROOT_CAUSES, r.EVIDENCE, r.PRIORITY_FACTORS, r.ALERTS, r.FINDINGS)
 """Tables whose rows name the runs behind a page."""
+PLAUSIBLE = 0.05
+"""Changes less likely to be the cause are not put before somebody who may undo them at night."""
 NO_ROLLBACK = ("event",)
 """Kinds of changes that nobody can take back."""
 
@@ -140,7 +142,8 @@ def _plain(text: str) -> str:
 
 
 def _rollbacks(incident: Incident) -> tuple[Change, ...]:
-    suspected = [c for c in incident.changes if c.rank is not None and c.change_type not in NO_ROLLBACK]
+    plausible = {c.rank for c in incident.candidates if c.confidence >= PLAUSIBLE}
+    suspected = [c for c in incident.changes if c.rank in plausible and c.change_type not in NO_ROLLBACK]
     return tuple(sorted(suspected, key=lambda c: (c.rank or 0, c.change_id)))
 
 

@@ -104,6 +104,13 @@ def test_an_announced_event_is_nothing_to_roll_back():
     assert {c.change_id for c in page.incident.changes} >= {"EVT-12"}
 
 
+def test_a_change_that_is_hardly_the_cause_is_not_put_up_for_undoing():
+    causes = [{**row, "confidence_ratio": 0.02} if row.get("change_id") == "CHG-4811" else row for row in s.CAUSES]
+    page = s.pages(s.facts(root_causes=s.table(r.ROOT_CAUSES, causes)))["inc-black"]
+    assert page.rollbacks == ()
+    assert "CHG-4811" in {c.change_id for c in page.incident.changes}
+
+
 # --- sections -------------------------------------------------------------------------------------------------------
 
 

@@ -1,12 +1,16 @@
 """Runbooks as files: what is shipped is in order, and what is not in order is refused by name."""
 
+from datetime import UTC, datetime
+
 import pytest
 import yaml
 
 from aiops_jobs.adapters.runbook_files import load_runbooks
+from aiops_jobs.core.runbooks.matching import IncidentView
 from aiops_jobs.core.runbooks.runbook import runbook_of
 from aiops_jobs.errors import ConfigurationError
 
+T0 = datetime(2026, 11, 20, 10, 0, tzinfo=UTC)
 SHIPPED = load_runbooks()
 WANTED = {
     "disk-full-logs", "connection-pool-scale-out", "gateway-drain-reroute", "crashloop-collect-rollback",
@@ -71,3 +75,10 @@ def test_own_runbooks_replace_shipped_ones_and_a_key_twice_is_refused(tmp_path):
     (tmp_path / "b.yaml").write_text("id: x\nid: y\n")
     with pytest.raises(ConfigurationError, match="there twice"):
         load_runbooks(tmp_path)
+
+
+def test_a_runbook_acts_on_the_service_that_is_the_cause_not_on_the_one_that_complains():
+    view = IncidentView("inc-1", T0, "capacity", "service/accounts", service_name="checkout")
+    assert view.values()["service"] == "accounts"
+    behind = IncidentView("inc-1", T0, "capacity", "database/orders-db", service_name="orders")
+    assert behind.values()["service"] == "orders"
