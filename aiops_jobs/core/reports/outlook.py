@@ -129,8 +129,8 @@ def _features(text: str | None) -> list[tuple[str, str]]:
 
 def _feature(item: Any) -> tuple[str, str]:
     if isinstance(item, dict):
-        label = next((item[key] for key in ("feature", "name") if key in item), "feature")
-        return str(label), _value(item.get("value"))
+        label = next((item[key] for key in ("feature", "name", "metric") if key in item), "feature")
+        return str(label), _value(item.get("value", item.get("last")))
     if isinstance(item, list) and item:
         return str(item[0]), _value(item[1] if len(item) > 1 else None)
     return str(item), ""

@@ -290,6 +290,7 @@ def test_risks_that_call_for_something_come_first_with_their_features():
         ('{"a": 1.5, "b": "x"}', (("a", "1.5"), ("b", "x"))),
         ('[["a", 2], ["b"]]', (("a", "2"), ("b", ""))),
         ('[{"name": "a", "value": null}]', (("a", ""),)),
+        ('[{"metric": "a", "last": 21.0, "delta_7d": 3.0, "weight": 1.5}]', (("a", "21"),)),
         ('["a"]', (("a", ""),)),
         (None, ()),
     ],
