@@ -120,6 +120,12 @@ def _value(column, rng, serial):
     return text[:limit]
 
 
+def _numbered(table, serial):
+    """Return a key that no other row has, for a table whose key holds no text."""
+    first = table.column(table.key[0])
+    return {first.name: serial + 1 if first.kind is Kind.INTEGER else DAY + timedelta(hours=serial)}
+
+
 def random_rows(table, count, *, seed=0, **fixed):
     """Return ``count`` conforming rows with odd texts, extreme numbers and nulls; keys are unique."""
     rng = random.Random(f"{table.name}{seed}")
@@ -130,7 +136,7 @@ def random_rows(table, count, *, seed=0, **fixed):
             name for name in table.key if name not in fixed and table.column(name).kind in {Kind.STRING, Kind.LABEL}
         ]
         plain = [name for name in free if not any(isinstance(r, OneOf) for r in table.column(name).constraints)]
-        row[plain[0]] = f"{row[plain[0]]}~{serial}"
+        row |= {plain[0]: f"{row[plain[0]]}~{serial}"} if plain else _numbered(table, serial)
         rows.append(row)
     rng.shuffle(rows)
     return table.conform(

@@ -127,7 +127,8 @@ def publications(draw, *, outside=False, ties=False):
 def wipe(warehouse):
     with warehouse.database.writing() as connection:
         for table in warehouse_metadata().sorted_tables:
-            connection.execute(sa.delete(table))
+            if table.name != "audit_log":  # the database itself refuses to
+                connection.execute(sa.delete(table))
 
 
 def assert_agrees(warehouse, said, part=lambda row: row):

@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 import numpy as np
 import pyarrow.compute as pc
 import pytest
-from support import run_night
+from support import LONG_PAST, run_night
 
 from aiops_jobs.adapters.files import sha256_of
 from aiops_jobs.bootstrap import bootstrap
@@ -103,7 +103,7 @@ def test_a_sample_can_be_followed_from_the_json_reply_to_the_ticket(tmp_path, mo
         home=home,
         sources={"prom": {"kind": "prometheus", "url": monitoring, "step_s": STEP, "queries": {m: m for m in METRICS}}},
         sinks={"desk": {"kind": "file", "path": str(home / "desk")}},
-        policies={"tickets": {"min_priority": "P5", "min_members_without_symptom": 1}},
+        policies={"tickets": {"min_priority": "P5", "min_members_without_symptom": 1}, "delivery": LONG_PAST},
     )
     context = bootstrap(settings)
     history = Window(NIGHT.start - timedelta(days=22), NIGHT.start)
