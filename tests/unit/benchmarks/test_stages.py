@@ -2,6 +2,7 @@
 
 import pytest
 
+from aiops_jobs.core.columns import SECOND
 from benchmarks.measure import compare
 from benchmarks.stages import STAGES, alerts, samples, validation
 
@@ -38,9 +39,10 @@ def test_samples_are_equal_for_equal_sizes_and_have_the_gaps_asked_for():
 
 def test_the_python_peer_joins_neighbours_and_leaves_strangers_apart():
     def at(minutes, name):
-        return samples.START.replace(minute=minutes), name, f"service/{name}", "firing"
+        begin = minutes * 60 * SECOND
+        return begin, begin + SECOND, name
 
-    near = [("service/a", "service/b")]
-    assert alerts.group_in_python([at(0, "a"), at(5, "b")], near) == 1
-    assert alerts.group_in_python([at(0, "a"), at(5, "c")], near) == 2
-    assert alerts.group_in_python([at(0, "a"), at(30, "b")], near) == 2
+    near = {"a": {"b"}, "b": {"a"}}
+    assert alerts.group_with_networkx([at(0, "a"), at(5, "b")], near) == {frozenset({0, 1})}
+    assert alerts.group_with_networkx([at(0, "a"), at(5, "c")], near) == {frozenset({0}), frozenset({1})}
+    assert alerts.group_with_networkx([at(0, "a"), at(30, "b")], near) == {frozenset({0}), frozenset({1})}
