@@ -120,8 +120,10 @@ def test_a_storm_loses_nothing_and_doubles_nothing(warehouse, warehouse_url, url
     record_property("figures", json.dumps(figures))
     print(json.dumps(figures))
     assert kills >= KILLS
+    # Every kill may cost one write more, and a smaller storm is killed as often as the whole one of five hundred.
+    most_writes = 1.5 + kills * max(0.0, 1 / TICKETS - 1 / 500)
     for name in ("keyed", "search"):
         assert (figures[name]["missing"], figures[name]["duplicates"]) == (0, 0), figures
-        assert figures[name]["writes_per_ticket"] <= 1.5, figures
+        assert figures[name]["writes_per_ticket"] <= most_writes, figures
         assert 0.3 < figures[name]["faulty"] < 0.5, figures
     assert figures["hook"]["missing"] == 0, figures
