@@ -153,7 +153,7 @@ def _ids_of_rows(raw: pa.Table, episodes: pa.Table, incident_of: dict[str, int])
 
 
 def _priorities(result: CorrelationResult) -> dict[int, float]:
-    """Return a number that sorts incidents as a page does: by priority, then by how unusual they are."""
+    """Return a number that sorts incidents by priority, then by how unusual they are (the factor `novelty`)."""
     factors = result.priority_factors.filter(pc.equal(result.priority_factors["factor"].cast(pa.string()), "novelty"))
     values = map(float, factors["raw_value"].to_pylist())
     novelty = dict(zip(factors["incident_id"].to_pylist(), values, strict=True))

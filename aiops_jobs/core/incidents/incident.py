@@ -96,7 +96,7 @@ def _incident(case: Case, verdict: Verdict, priority: Priority, version: str) ->
 
 
 def _novelty(case: Case, usual: Usual) -> Factor:
-    """Return how unusual the incident is: it orders incidents of the same priority, and changes none."""
+    """Return how unusual the incident is; it changes no priority, and nothing of ours sorts by it yet."""
     return Factor("novelty", f"{usual.surprise(case.own, case.began):.3f}", 0.0, 0.0)
 
 
