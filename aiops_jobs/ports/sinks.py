@@ -71,6 +71,14 @@ class Ticket:
     """A person closed it as the duplicate of another."""
     merged_into: str | None = None
     """``remote_key`` of the ticket it was merged into or is the duplicate of, where the system tells."""
+    acknowledged_at: datetime | None = None
+    """When a person first took it on, where the system tells."""
+    resolved_by: str | None = None
+    """Who resolved or closed it, as the system names him or her."""
+    cause: str | None = None
+    """What people there say the cause was: a cause field, else the closing note."""
+    reopen_count: int | None = None
+    """How often it was opened again, where the system counts."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ def pair(request, tmp_path):
     desk = desk_for(request.param, tmp_path)
     yield build(request.param, desk), desk
     desk.stop()
+    assert not getattr(desk, "breaches", ()), "the sink asks for what the vendor's document does not know"
 
 
 @pytest.fixture

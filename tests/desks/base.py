@@ -89,6 +89,8 @@ class HttpDesk:
         self.state = {}
         self.denies = False
         self.requests = []
+        self.breaches = []
+        """What was asked against the vendor's document (`desks.contract`); the conformance kit fails on any."""
         self.lock = threading.RLock()
         self.slow_s = 0.15
         self.counts = Counter()
