@@ -42,9 +42,9 @@ class Contract:
         try:
             self._api.validate_request(_Asked(request, self.prefix))
         except OpenAPIError as error:
-            causes = [str(error), str(error.__cause__ or "")]
-            for deeper in getattr(error.__cause__, "schema_errors", ()) or ():
-                causes.append(f"{list(deeper.absolute_path)}: {deeper.message}"[:300])
+            broken = getattr(error.__cause__, "schema_errors", ()) or ()
+            places = [f"{list(each.absolute_path)}: {each.message}"[:300] for each in broken]
+            causes = [str(error), str(error.__cause__ or ""), *places]
             return "; ".join(cause for cause in causes if cause)
         return None
 
