@@ -80,6 +80,7 @@ labels = _label("labels", "Remaining labels, as a JSON object with sorted keys."
 attributes = _json("attributes", "Remaining attributes, as a JSON object with sorted keys.")
 owner_team = _text("owner_team", "Team that owns the item.")
 assignment_group = _text("assignment_group", "Group that receives tickets about the item.")
+on_call = _text("on_call", "Person who takes tickets about the item first, as ticket systems name him or her.")
 service_criticality = _label(
     "service_criticality", "How much the business depends on it.", "critical", "high", "medium", "low"
 )
