@@ -68,7 +68,9 @@ def rt():
     settings.write_text(RT_SETTINGS.format(folder=folder, port=port))
     environment = {**os.environ, "RT_SITE_CONFIG": str(settings), "RT_SITE_CONFIG_DIR": str(folder / "conf.d")}
     seed = ["perl", SEEDS / "rt.pl"]
-    done = subprocess.run(seed, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=READY_S)
+    done = subprocess.run(
+        seed, env=environment, cwd=folder, capture_output=True, text=True, check=False, timeout=READY_S
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     ours, person = _line(done.stdout, "TOKENS")
     serve = [RT / "libexec" / "rt-server", "--host", "127.0.0.1", "--port", str(port), "--max-workers", "3"]

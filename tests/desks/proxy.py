@@ -1,6 +1,7 @@
 """A desk in front of a real server: it hands requests on, and misbehaves as every desk does."""
 
 import httpx
+
 from desks.base import HttpDesk, Response
 
 HANDED_ON = ("authorization", "x-redmine-api-key", "content-type", "accept", "if-match")

@@ -5,6 +5,7 @@ import secrets
 import sqlite3
 
 import servers_trackers
+
 from desks.base import Response
 from desks.proxy import ProxyDesk
 
@@ -45,7 +46,9 @@ class Desk(ProxyDesk):
             page += 1
         return [
             {
-                "key": next(iter(f["values"][0] for f in row["CustomFields"] if f["name"] == "AIOpsKey" and f["values"]), ""),
+                "key": next(
+                    iter(f["values"][0] for f in row["CustomFields"] if f["name"] == "AIOpsKey" and f["values"]), ""
+                ),
                 "remote_key": row["id"],
                 "title": row["Subject"],
                 "state": row["Status"],

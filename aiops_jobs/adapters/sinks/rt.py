@@ -1,14 +1,15 @@
 """Tickets in Request Tracker 5, by its interface REST2.
 
-RT keeps no key unique and answers 200 to changes it refuses: our key stands in a custom field, every write is read back.
-A search for an unknown field, or one we may not see, finds nothing; so an empty answer is believed only while we can see
-the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to it would go to the
-ticket it was merged into; so what a write answers to is looked at first, and ``If-Match`` guards the rest.
+RT keeps no key unique and answers 200 to changes it refuses: our key stands in a custom field, and every write is read
+back. A search for an unknown field, or for one we may not see, finds nothing; so an empty answer is believed only while
+we can see the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to it would
+go to the ticket it was merged into; so what a write would reach is looked at first, and ``If-Match`` guards the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -27,7 +28,8 @@ from aiops_jobs.ports import Check, Draft, SinkTraits, Ticket
 API = "/REST/2.0"
 TITLE = Limit(200, "bytes")
 """RT cuts a longer subject without a word."""
-BODY = Limit(500_000)
+BODY = Limit(60_000)
+"""RT takes a megabyte, and works for a minute to turn half of one into plain text."""
 TOLD = "Subject,Status,Priority,Owner,Queue,Created,LastUpdated,Started,Resolved,EffectiveId,CustomFields"
 NAMED = {"fields": TOLD, "fields[Queue]": "Name"}
 PAGE = 100
@@ -112,10 +114,12 @@ class RtSink:
 
     def check(self) -> Sequence[Check]:
         """Ask who we are, and for each queue whether we may create there and see our fields."""
-        found = [tried("identity", self._identity, remedy="Give the token of a user of RT (Logged in as, Auth tokens).")]
+        found = [
+            tried("identity", self._identity, remedy="Give the token of a user of RT (Logged in as, Auth tokens).")
+        ]
         if found[0].is_ok:
             queues = sorted({self._settings.queue, *self._settings.queues.values()})
-            found += [tried(f"queue {queue}", lambda q=queue: self._may(q), remedy="See detail.") for queue in queues]
+            found += [tried(f"queue {queue}", partial(self._may, queue), remedy="See detail.") for queue in queues]
         return found
 
     def find(self, external_key: str) -> list[Ticket]:
@@ -288,4 +292,3 @@ class RtSink:
                 self.name, f"the custom field {missing} does not apply to `{queue}`, or our user lacks SeeCustomField"
             )
         return answer
-
