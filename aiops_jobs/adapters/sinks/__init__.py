@@ -7,4 +7,6 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 
 SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
+    "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
+    "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
 }
