@@ -9,4 +9,5 @@ SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
     "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
     "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
+    "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
 }
