@@ -25,6 +25,7 @@ def see(
     now: datetime,
     *,
     digest: str | None = None,
+    keep: tuple[str, ...] = (),
 ) -> None:
     """Write the ticket as last seen; what the sink did not tell stays as it was known.
 
@@ -34,6 +35,7 @@ def see(
         ticket: As its system told it.
         now: The instant.
         digest: Of what we have just written into it.
+        keep: Columns that stay as they are.
     """
     digest = ticket.content_sha256 or digest
     seen = {
@@ -65,6 +67,7 @@ def see(
         values[name] = sa.func.coalesce(insert.excluded[name], _TICKETS.c[name])
     untold = {"opened_at": ticket.opened_at, "content_sha256": digest}
     values |= {name: _TICKETS.c[name] for name, value in untold.items() if value is None}
+    values |= {name: _TICKETS.c[name] for name in keep}
     connection.execute(insert.on_conflict_do_update(index_elements=list(TICKETS.key), set_=values))
 
 

@@ -1,7 +1,8 @@
 """How much wider the bands of series are because people called their findings false.
 
-At each instant only what was known before it counts: its judgement never changes with what is learned later, and halves of a window say the same as the whole. A verdict weighs its confidence, half as much after each half-life, and nothing once a later one about the same
-subject is known. Widening is bounded: see `FeedbackPolicy`.
+At each instant only what was known before it counts: its judgement never changes with what is learned later, and halves
+of a window say the same as the whole. A verdict weighs its confidence, half as much after each half-life, and nothing
+once a later one about the same subject is known. Widening is bounded: see `FeedbackPolicy`.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from aiops_jobs.core.feedback.verdicts import FALSE, TRUE
+from aiops_jobs.core.feedback.verdicts import FALSE, TRUE, normalised
 
 Row = Mapping[str, Any]
 FALSE_CODE, TRUE_CODE = "false_alarm", "true_positive"
@@ -28,8 +28,9 @@ def tickets_of(held: Iterable[Row], *, least: float = 0.0) -> list[dict[str, Any
             "ticket_key": row["remote_key"] or row["label_id"],
             "opened_at": row["started_at"],
             "resolved_at": max(row["labelled_at"], row["started_at"]),
-            "known_at": row["known_at"],
-            "resolution_code": FALSE_CODE if row["label_verdict"] == FALSE else row["resolution_code"] or TRUE_CODE,
+            "resolution_code": FALSE_CODE
+            if row["label_verdict"] == FALSE
+            else normalised(row["resolution_code"]) or TRUE_CODE,
             "cause_entity_id": None if row["label_verdict"] == FALSE else row["cause_entity_id"],
             "service_name": row["service_name"],
             "entity_id": row["entity_id"],

@@ -17,6 +17,8 @@ from aiops_jobs.core.policies.feedback import FeedbackPolicy
 TRUE, FALSE, DUPLICATE, INSUFFICIENT = "true", "false", "duplicate", "insufficient_data"
 FINAL_STATES = ("resolved", "closed")
 _BREAKS = re.compile(r"[\W_]+")
+_TELLING = re.compile(r"[\d_.:-]")
+"""A name without any of these may be a word of the language: `web` in a sentence is no configuration item."""
 _WORD = re.compile(r"[\w./:@-]+")
 MOST_NOTE = 20_000
 """Characters of a note that are looked at."""
@@ -81,7 +83,9 @@ def cause_of(text: str | None, entities: Iterable[str]) -> str | None:
     by_name: dict[str, set[str]] = {}
     for entity in entities:
         by_name.setdefault(entity.casefold(), set()).add(entity)
-        by_name.setdefault(entity.partition("/")[2].casefold(), set()).add(entity)
+        name = entity.partition("/")[2].casefold()
+        if _TELLING.search(name):
+            by_name.setdefault(name, set()).add(entity)
     words = {word.rstrip(".:").casefold() for word in _WORD.findall(text[:MOST_NOTE])}
     ids = {entity for word in words if "/" in word for entity in by_name.get(word, ())}
     named = ids or {entity for word in words if word and "/" not in word for entity in by_name.get(word, ())}
