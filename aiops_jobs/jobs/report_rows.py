@@ -20,6 +20,7 @@ from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import Facts
 from aiops_jobs.core.reports.outlook import chosen_risks
 from aiops_jobs.core.reports.plotting import chosen_anomalies, incident_windows, plot_window
+from aiops_jobs.jobs.feedback import leniency_known
 from aiops_jobs.jobs.running import INSTANT, Run
 from aiops_jobs.ports import Filter
 from aiops_jobs.window import Window
@@ -175,12 +176,13 @@ def with_pictures(run: Run, facts: Facts, policies: Policies) -> Facts:
     reach = Window(min(w.start for w in needed), max(w.end for w in needed))
     points = run.read(t.METRIC_POINTS, reach, columns=POINT_COLUMNS)
     points = points.filter(pc.is_in(points["series_id"].cast(pa.string()), pa.array([*shown, *past], pa.string())))
+    leniency = leniency_known(run)
     forecasts = [_forecast_of(run, row["series_id"], row["issued_at"]) for row in risks]
     tables = {**facts.tables, r.CAPACITY_FORECASTS.name: pa.concat_tables([r.CAPACITY_FORECASTS.empty(), *forecasts])}
     return replace(
         facts,
         tables=tables,
-        bands={series: band_of(points, series, window, policies) for series, window in sorted(shown.items())},
+        bands={series: band_of(points, series, window, policies, leniency) for series, window in sorted(shown.items())},
         histories={series: _line(points, series, window) for series, window in sorted(past.items())},
         units=_units(points),
     )

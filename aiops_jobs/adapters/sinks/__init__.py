@@ -9,4 +9,7 @@ SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
     "jira": "aiops_jobs.adapters.sinks.jira:JiraSink",
     "jira_dc": "aiops_jobs.adapters.sinks.jira_dc:JiraDataCenterSink",
+    "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
+    "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
+    "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
 }
