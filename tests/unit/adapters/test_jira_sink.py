@@ -64,9 +64,13 @@ def test_a_search_is_read_to_its_last_page(desk):
 
 
 def test_a_search_that_answers_anybody_is_not_believed(desk):
+    sink_of(desk).create(draft())
     sink = sink_of(desk)
-    sink.create(draft())
+    assert sink.find("inc-2") == []
     desk.is_anonymous = True
+    with pytest.raises(CredentialsRefused):
+        sink_of(desk).find("inc-1")
+    sink._known_until = 0.0  # a minute later
     with pytest.raises(CredentialsRefused):
         sink.find("inc-1")
 
