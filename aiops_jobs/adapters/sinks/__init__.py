@@ -7,4 +7,5 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 
 SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
+    "slack": "aiops_jobs.adapters.sinks.slack:SlackSink",
 }
