@@ -29,6 +29,7 @@ from aiops_jobs.window import Window
 
 log = logging.getLogger(__name__)
 JOB = "read_back"
+COUNTED = ("seen", "not_found", "failed", "held", "labels", "outcomes")
 REOPENED = "the ticket was opened again"
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -51,7 +52,7 @@ def read_back(context: Context, window: Window, as_of: datetime) -> RunReport:
                     counts += _learn(run, seen)
             except Superseded as error:  # somebody else is looking
                 log.info("%s: %s", name, error)
-        run.details.update(sorted(counts.items()))
+        run.details.update({name: counts[name] for name in COUNTED})
     return report_of(run)
 
 

@@ -13,6 +13,7 @@ from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.detectors.judging import band_of, history_of
 from aiops_jobs.core.features.grid import POINT_COLUMNS
@@ -83,6 +84,11 @@ def _of_incidents(run: Run, incidents: list[str], risks: list[str], *, whole: bo
     parts = (r.INCIDENT_ALERTS, r.PRIORITY_FACTORS, r.ROOT_CAUSES, r.EVIDENCE)
     tables = {table: _where(run, table, "incident_id", incidents) for table in (*parts, *ADVICE)}
     members = _texts(tables[r.INCIDENT_ALERTS], "member_id")
+    outcomes = _where(run, INCIDENT_OUTCOMES, "incident_id", incidents)
+    if whole:
+        reach = run.window.extended(before=LONGEST)
+        outcomes = _with(outcomes, _stored(run, INCIDENT_OUTCOMES, reach), *INCIDENT_OUTCOMES.key)
+    tables[INCIDENT_OUTCOMES] = outcomes
     tables[r.FINDINGS] = _where(run, r.FINDINGS, "finding_id", [*members, *risks])
     tables[r.ALERTS] = _where(run, r.ALERTS, "alert_id", members)
     tables[k.ALERT_SUPPRESSIONS] = _where(run, k.ALERT_SUPPRESSIONS, "alert_id", members)

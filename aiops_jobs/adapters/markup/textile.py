@@ -1,8 +1,8 @@
-"""Bodies as Textile and as Markdown in the dialects of Redmine, which also reads links into numbers, names and revisions.
+"""Bodies as Textile and as Markdown in the dialects of Redmine, which also links numbers, names and revisions.
 
 Redmine takes HTML character references for the characters they stand for, and looks for links (``#12``, ``r7``,
-``user:x``, ``[[page]]``), macros (``{{…}}``) and mentions (``@x``) in the text itself. So every character that could begin
-any of these is written as a reference: it is shown as it is, and means nothing.
+``user:x``, ``[[page]]``), macros (``{{…}}``) and mentions (``@x``) in the text itself. So every character that could
+begin any of these is written as a reference: it is shown as it is, and means nothing.
 """
 
 from __future__ import annotations

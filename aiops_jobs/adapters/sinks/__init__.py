@@ -14,4 +14,5 @@ SINKS: dict[str, str] = {
     "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
     "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
     "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
+    "slack": "aiops_jobs.adapters.sinks.slack:SlackSink",
 }

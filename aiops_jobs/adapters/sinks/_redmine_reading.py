@@ -134,6 +134,18 @@ class Reading:
         return bool(status) and self.state(int(status or 0)) in FINAL
 
 
+def names_of(statuses: Sequence[Any], priorities: Sequence[Any], trackers: Sequence[Any]) -> Names:
+    """Return the lists of a Redmine as names; new issues begin where its trackers say, else in the first status."""
+    first = {int(tracker["default_status"]["id"]) for tracker in trackers if tracker.get("default_status")}
+    return Names(
+        statuses={each["name"]: each["id"] for each in statuses},
+        closed=frozenset(each["id"] for each in statuses if each.get("is_closed")),
+        first=frozenset(first or {each["id"] for each in statuses[:1]}),
+        priorities={each["name"]: each["id"] for each in priorities},
+        trackers={each["name"]: each["id"] for each in trackers},
+    )
+
+
 def field_of(issue: Mapping[str, Any], field: int | None) -> str | None:
     """Return the value of a custom field, if there is one."""
     values = (each.get("value") for each in issue.get("custom_fields") or () if each["id"] == field)

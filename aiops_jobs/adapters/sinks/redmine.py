@@ -15,7 +15,7 @@ from pydantic import Field, SecretStr, field_validator
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.textile import RedmineMarkdownRenderer, TextileRenderer
 from aiops_jobs.adapters.sinks._reading import read_back, told
-from aiops_jobs.adapters.sinks._redmine_reading import FINAL, Names, Reading, field_of
+from aiops_jobs.adapters.sinks._redmine_reading import FINAL, Names, Reading, field_of, names_of
 from aiops_jobs.adapters.sinks._trying import Failed, kept_key, tried
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.errors import ConnectorError, CredentialsRefused
@@ -261,14 +261,7 @@ class RedmineSink:
         path = "/enumerations/issue_priorities.json"
         priorities = told(self._http.get(path), "issue_priorities")["issue_priorities"]
         trackers = told(self._http.get("/trackers.json"), "trackers")["trackers"]
-        first = {int(tracker["default_status"]["id"]) for tracker in trackers if tracker.get("default_status")}
-        return Names(
-            statuses={each["name"]: each["id"] for each in statuses},
-            closed=frozenset(each["id"] for each in statuses if each.get("is_closed")),
-            first=frozenset(first or {each["id"] for each in statuses[:1]}),
-            priorities={each["name"]: each["id"] for each in priorities},
-            trackers={each["name"]: each["id"] for each in trackers},
-        )
+        return names_of(statuses, priorities, trackers)
 
     def _permitted(self) -> str:
         user, project = self._identity(), self._settings.project

@@ -73,20 +73,14 @@ class Figures:
     verdicts: Mapping[str, int]
 
 
-def figures(incidents: Iterable[Row], outcomes: Mapping[str, Row]) -> Figures:
-    """Return the figures of some incidents.
-
-    Args:
-        incidents: ``incident_id, started_at, detected_at``.
-        outcomes: As `latest` returns them.
-    """
-    rows = list(incidents)
-    told = [outcomes[row["incident_id"]] for row in rows if row["incident_id"] in outcomes]
+def figures(outcomes: Mapping[str, Row]) -> Figures:
+    """Return the figures of the incidents of which an outcome is known, as `latest` returns them."""
+    told = list(outcomes.values())
     single = [row for row in told if row["label_verdict"] != DUPLICATE]
     verdicts = Counter(str(row["label_verdict"]) for row in told if row["label_verdict"])
     return Figures(
-        incidents=len(rows),
-        detect=spread(between(row["started_at"], row["detected_at"]) for row in rows),
+        incidents=len(told),
+        detect=spread(row["time_to_detect_s"] for row in single),
         acknowledge=spread(row["time_to_acknowledge_s"] for row in single),
         resolve=spread(row["time_to_resolve_s"] for row in single),
         verdicts=dict(sorted(verdicts.items())),

@@ -19,6 +19,7 @@ from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, Fail
 from aiops_jobs.core.policies.knowledge import OutcomePolicy, SimilarityPolicy
 from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
+from aiops_jobs.core.policies.routing import RoutingPolicy, RoutingRule
 from aiops_jobs.core.policies.suppression import SuppressionPolicy
 from aiops_jobs.identity import canonical_json, digest
 
@@ -44,6 +45,8 @@ __all__ = [
     "PriorityPolicy",
     "RemediationPolicy",
     "ReportPolicy",
+    "RoutingPolicy",
+    "RoutingRule",
     "RunbookPolicy",
     "SimilarityPolicy",
     "SuppressionPolicy",
@@ -68,6 +71,7 @@ class Policies:
     feedback: FeedbackPolicy = field(default_factory=FeedbackPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    routing: RoutingPolicy = field(default_factory=RoutingPolicy)
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)
