@@ -7,5 +7,8 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 
 SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
+    "pagerduty": "aiops_jobs.adapters.sinks.pagerduty:PagerDutySink",
+    "pagerduty_events": "aiops_jobs.adapters.sinks.pagerduty_events:PagerDutyEventSink",
     "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
+    "servicenow_events": "aiops_jobs.adapters.sinks.servicenow_events:ServiceNowEventSink",
 }
