@@ -9,8 +9,11 @@ SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
     "jira": "aiops_jobs.adapters.sinks.jira:JiraSink",
     "jira_dc": "aiops_jobs.adapters.sinks.jira_dc:JiraDataCenterSink",
+    "pagerduty": "aiops_jobs.adapters.sinks.pagerduty:PagerDutySink",
+    "pagerduty_events": "aiops_jobs.adapters.sinks.pagerduty_events:PagerDutyEventSink",
     "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
     "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
     "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
+    "servicenow_events": "aiops_jobs.adapters.sinks.servicenow_events:ServiceNowEventSink",
     "slack": "aiops_jobs.adapters.sinks.slack:SlackSink",
 }
