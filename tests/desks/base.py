@@ -124,7 +124,7 @@ class HttpDesk:
             def _serve(self):
                 desk._serve(self)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of http.server
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - names of http.server
 
             def log_message(self, *_):
                 pass

@@ -8,4 +8,7 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
     "slack": "aiops_jobs.adapters.sinks.slack:SlackSink",
+    "slack_webhook": "aiops_jobs.adapters.sinks.slack_webhook:SlackWebhookSink",
+    "teams": "aiops_jobs.adapters.sinks.teams:TeamsSink",
+    "webhook": "aiops_jobs.adapters.sinks.webhook:WebhookSink",
 }
