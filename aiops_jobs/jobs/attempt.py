@@ -60,7 +60,8 @@ def attempt(
     now = warehouse.now()
     try:
         if isinstance(sink, EventSink):
-            outcome = tell_event(sink, row, mode=mode, guard=guard, in_flight=timedelta(seconds=policy.in_flight_s))
+            in_flight = timedelta(seconds=policy.in_flight_s)
+            outcome = tell_event(sink, row, mode=mode, guard=guard, in_flight=in_flight, warehouse=warehouse)
         else:
             outcome = tell_ticket(sink, row, mode=mode, guard=guard, warehouse=warehouse, policy=policy)
     except Stopped as stop:

@@ -6,14 +6,22 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
+from aiops_jobs.contracts.operations import TICKETS
 from aiops_jobs.core.tickets.delivery import content_of
-from aiops_jobs.ports import DeliveryOutcome, Draft, Event, EventSink, Receipt, SinkTraits, Ticket
+from aiops_jobs.core.tickets.markdown import escape
+from aiops_jobs.ports import DeliveryOutcome, Draft, Event, EventSink, Filter, Receipt, SinkTraits, Ticket, Warehouse
 
 STATES = {"trigger": "new", "update": "in_progress", "resolve": "resolved"}
 
 
 def tell_event(
-    sink: EventSink, row: Mapping[str, Any], *, mode: str, guard: Callable[[], None], in_flight: timedelta
+    sink: EventSink,
+    row: Mapping[str, Any],
+    *,
+    mode: str,
+    guard: Callable[[], None],
+    in_flight: timedelta,
+    warehouse: Warehouse,
 ) -> DeliveryOutcome:
     """Tell what a row of the outbox says; errors of the sink pass through.
 
@@ -22,6 +30,7 @@ def tell_event(
     Args:
         in_flight: How long a call whose sender died may still be under way: a target that can be read is not looked at
             sooner.
+        warehouse: Knows the tickets that speak of the same: the event names them.
     """
     is_open = row["known_state"] in {"new", "in_progress"}
     told = _told(row["ticket_action"], is_open=is_open)
@@ -34,7 +43,7 @@ def tell_event(
         wait = sink.traits.search_delay + in_flight
         return DeliveryOutcome("unknown", error="the sender died", retry_after=wait, is_untried=True)
     said = content_of(row["payload"])
-    draft = draft_of(row, said, row["external_key"])
+    draft = draft_of(row, said, row["external_key"], more=_tickets_line(row, warehouse))
     event = Event(
         action=told,
         event_id=row["outbox_id"],
@@ -46,6 +55,17 @@ def tell_event(
     guard()
     receipt = sink.emit(event)
     return DeliveryOutcome("sent", ticket=_as_ticket(receipt, draft, told))
+
+
+def _tickets_line(row: Mapping[str, Any], warehouse: Warehouse) -> str:
+    """Return a line that leads to the tickets about the same in other systems, where they can be reached."""
+    known = warehouse.read(TICKETS, where=[Filter("external_key", row["external_key"])]).to_pylist()
+    links = [
+        f"[{escape(each['remote_key'])}]({each['remote_url']})"
+        for each in sorted(known, key=lambda each: each["endpoint"])
+        if each["endpoint"] != row["endpoint"] and str(each["remote_url"]).startswith(("https://", "http://"))
+    ]
+    return f"\n\n**Ticket:** {', '.join(links)}" if links else ""
 
 
 def _told(action: str, *, is_open: bool) -> str:
