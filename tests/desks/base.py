@@ -83,6 +83,8 @@ class HttpDesk:
     takes = "tickets"
     """tickets | events"""
     can_misbehave = True
+    tells_wait = True
+    """When it asks to wait it says for how long."""
 
     def __init__(self, folder):
         self.folder = folder

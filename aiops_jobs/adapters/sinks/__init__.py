@@ -6,6 +6,7 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 """
 
 SINKS: dict[str, str] = {
+    "email": "aiops_jobs.adapters.sinks.email:EmailSink",
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
     "jira": "aiops_jobs.adapters.sinks.jira:JiraSink",
     "jira_dc": "aiops_jobs.adapters.sinks.jira_dc:JiraDataCenterSink",
