@@ -2,8 +2,8 @@
 
 RT keeps no key unique and answers 200 to changes it refuses: our key stands in a custom field, and every write is read
 back. A search for an unknown field, or for one we may not see, finds nothing; so an empty answer is believed only
-while we can see the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to it
-would go to its master; so what a write would reach is looked at first, and ``If-Match`` guards the rest.
+while we can see the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to
+it would go to its master; so what a write would reach is looked at first, and ``If-Match`` guards the rest.
 """
 
 from __future__ import annotations
