@@ -7,6 +7,10 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 
 SINKS: dict[str, str] = {
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
+    "jira": "aiops_jobs.adapters.sinks.jira:JiraSink",
+    "jira_dc": "aiops_jobs.adapters.sinks.jira_dc:JiraDataCenterSink",
     "redmine": "aiops_jobs.adapters.sinks.redmine:RedmineSink",
     "rt": "aiops_jobs.adapters.sinks.rt:RtSink",
+    "servicenow": "aiops_jobs.adapters.sinks.servicenow:ServiceNowSink",
+    "slack": "aiops_jobs.adapters.sinks.slack:SlackSink",
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -9,6 +10,7 @@ from aiops_jobs.adapters.http import Reply
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
 
 Read = TypeVar("Read")
+MOST_REMEMBERED = 2000
 
 
 def read_back(name: str, read: Callable[[], Read]) -> Read:
@@ -51,3 +53,20 @@ def listed(reply: Reply) -> list[dict[str, Any]]:
     if isinstance(answer, list) and all(isinstance(item, dict) for item in answer):
         return answer
     raise ConnectorUnavailable(reply.connector, f"{reply.url} did not answer with a list")
+
+
+class Remembered:
+    """The tickets this process made, for a search that does not find them yet; the oldest are forgotten."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[str, list[str]] = OrderedDict()
+
+    def add(self, external_key: str, remote: str) -> None:
+        """Remember a ticket of a key."""
+        self._made.setdefault(external_key, []).append(remote)
+        while len(self._made) > MOST_REMEMBERED:
+            self._made.popitem(last=False)
+
+    def of(self, external_key: str) -> list[str]:
+        """Return the tickets of a key."""
+        return list(self._made.get(external_key, ()))
