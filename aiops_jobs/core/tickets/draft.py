@@ -53,6 +53,10 @@ class IncidentFacts:
     """Rows of ``similar_incidents``."""
     page_url: str | None = None
     """Where its page is, if pages are served."""
+    assigned: tuple[str | None, str] | None = None
+    """Group that gets the ticket, if any, and why."""
+    target: str | None = None
+    """How likely it is solved too late."""
 
 
 def incident_text(facts: IncidentFacts) -> DraftText:
@@ -69,6 +73,8 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
+        _assigned(facts.assigned),
+        f"**Target:** {prose(facts.target)}" if facts.target else "",
         f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
         f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"]),
@@ -85,8 +91,8 @@ def resolution_text(row: Mapping[str, Any]) -> DraftText:
     return _draft(row["title"], [over, _footer(row["incident_id"])])
 
 
-def risk_text(finding: Mapping[str, Any]) -> DraftText:
-    """Return what the ticket about a risk (of running out, of failing) says."""
+def risk_text(finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None) -> DraftText:
+    """Return what the ticket about a risk (of running out, of failing) says; ``assigned`` as in `IncidentFacts`."""
     confidence = finding.get("confidence_ratio")
     sure = f" Confidence: {confidence:.0%}." if confidence is not None else ""
     parts = [
@@ -94,6 +100,7 @@ def risk_text(finding: Mapping[str, Any]) -> DraftText:
         f"**Known since:** {_moment(finding['detected_at'])}.{sure}",
         f"**About:** {code(finding['entity_id'])}",
         "**Next step:** Act before it happens; nothing is broken yet.",
+        _assigned(assigned),
         _footer(finding["finding_id"]),
     ]
     return _draft(finding["title"], parts)
@@ -169,6 +176,13 @@ def _alike(row: Mapping[str, Any]) -> str:
     cause = f" Cause: {code(row['cause_entity_id'])}." if row["cause_entity_id"] else ""
     when = f"{code(row['similar_id'])}, {row['opened_at']:%Y-%m-%d}, {row['similarity_ratio']:.0%} alike"
     return f"{ended}{prose(row['title'])} ({when}).{cause}{how}"
+
+
+def _assigned(assigned: tuple[str | None, str] | None) -> str:
+    if assigned is None:
+        return ""
+    group, reason = assigned
+    return f"**Assigned to:** {prose(group) if group else 'nobody yet'}. {prose(redact_text(reason))}"
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:
