@@ -21,6 +21,8 @@ class TicketPolicy:
     max_per_run: int = 50
     """More suggestions than this in one run are held back and told as one digest."""
     language: str = "en"
+    mask_ip_addresses: bool = False
+    """Whether IP addresses are taken out of stored texts, too. Who is on call needs them to find the machine."""
 
 
 @dataclass(frozen=True, slots=True)
