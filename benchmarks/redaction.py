@@ -120,13 +120,16 @@ def kept_of_logs(folder: Path) -> list[Score]:
 def _found(kind: str, values: Sequence[tuple[str, str]], drawn: _Drawn) -> Score:
     texts = [drawn.framed(said) for said, _ in values]
     after = redact(pa.array(texts, pa.string())).to_pylist()
-    left = [text for text, (_, value) in zip(after, values, strict=True) if _leaks(value, text)]
+    said = zip(after, texts, values, strict=True)
+    left = [now for now, text, (whole, value) in said if _leaks(value, now, text.replace(whole, ""))]
     return Score(kind, len(values) - len(left), len(values), tuple(left[:5]))
 
 
-def _leaks(value: str, text: str) -> bool:
+def _leaks(value: str, text: str, around: str) -> bool:
+    """Tell whether a part of a value is left in a text, other than what its surroundings say as well."""
     size = min(LEAK, len(value))
-    return any(value[i : i + size] in text for i in range(len(value) - size + 1))
+    parts = (value[i : i + size] for i in range(len(value) - size + 1))
+    return any(part in text and part not in around for part in parts)
 
 
 def _kept(kind: str, texts: Sequence[str]) -> Score:

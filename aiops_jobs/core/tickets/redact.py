@@ -1,8 +1,9 @@
 """Personal data and secrets are taken out of text before it is stored and before it is sent anywhere.
 
-All patterns are RE2 (linear time) and run on whole columns; only numbers with a check digit need a second look at the
-few rows that hold a candidate. Text is compared in NFKC without invisible characters, since ``kim<zero width>@x.com`` and
-full-width digits would slip through otherwise; a text in which nothing is found stays as it came.
+All patterns are RE2 (linear time) and run on whole columns; only numbers with a check digit need a second look at
+the few rows that hold a candidate. Text is compared in NFKC without invisible characters, since
+``kim<zero width>@x.com`` and full-width digits would slip through otherwise; a text in which nothing is found stays as
+it came.
 """
 
 from __future__ import annotations

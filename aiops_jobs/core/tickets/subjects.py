@@ -26,6 +26,7 @@ from aiops_jobs.core.tickets.draft import (
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
 from aiops_jobs.core.tickets.owners import Owners
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.voices import Voice, voice_of
 from aiops_jobs.identity import fingerprint
 
 
@@ -84,7 +85,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
-    factors = _by_incident(result.priority_factors)
+    factors, voice = _by_incident(result.priority_factors), _voice(policies)
     alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, around.similar)) if around.similar is not None else {}
     found = []
     for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
@@ -107,8 +108,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=incident_text(facts),
-                closing=resolution_text(row) if row["incident_state"] == "resolved" else None,
+                text=incident_text(facts, voice),
+                closing=resolution_text(row, voice) if row["incident_state"] == "resolved" else None,
                 priority=row["priority"],
                 assignment_group=group,
                 confidence=row["confidence_ratio"],
@@ -130,7 +131,7 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Col
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
-    found = []
+    found, voice = [], _voice(policies)
     for key, row in sorted(latest.items()):
         group = owners.group_for(row["entity_id"], row["service_name"], at=row["started_at"])
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
@@ -143,8 +144,8 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Col
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=risk_text(row),
-                closing=risk_gone_text(row) if key in gone else None,
+                text=risk_text(row, voice),
+                closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
                 assignment_group=group,
                 confidence=row["confidence_ratio"],
@@ -154,6 +155,10 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Col
             )
         )
     return found
+
+
+def _voice(policies: Policies) -> Voice:
+    return voice_of(policies.tickets.language, policies.tickets.time_zone)
 
 
 def _by_incident(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
@@ -170,7 +175,7 @@ def _fields(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def digest_subject(held: Sequence[Subject], policies: Policies) -> Subject:
     """Return the one subject that speaks for all that were held back."""
     listed = [(s.priority, s.title, s.subject_id) for s in held]
-    text = digest_text(listed, policies.tickets.max_per_run)
+    text = digest_text(listed, policies.tickets.max_per_run, _voice(policies))
     ids = sorted(s.external_key for s in held)
     key = fingerprint("digest", held=ids)
     return Subject(

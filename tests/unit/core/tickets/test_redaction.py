@@ -165,7 +165,7 @@ def test_text_in_which_nothing_is_found_stays_as_it_came_whatever_its_signs():
     ),
     st.sampled_from(["b", "9", "@", ".", ":", "=", "&", "/", " 1", "-----BEGIN PRIVATE KEY-----", "x@", "1-"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=10, deadline=None)
 def test_time_grows_with_the_length_of_a_text_whatever_stands_in_it(head, tail):
     def took(size):
         text = pa.array([head + tail * (size // len(tail)), (head + tail) * (size // len(head + tail))])
@@ -174,5 +174,5 @@ def test_time_grows_with_the_length_of_a_text_whatever_stands_in_it(head, tail):
         return time.process_time() - begin
 
     took(1_000)
-    small = max(min(took(50_000) for _ in range(2)), 0.004)
-    assert took(400_000) < 8 * 4 * small  # eight times as long; quadratic would be 64 times
+    small = max(min(took(25_000) for _ in range(2)), 0.004)
+    assert took(200_000) < 8 * 4 * small  # eight times as long; quadratic would be 64 times
