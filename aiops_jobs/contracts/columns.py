@@ -47,8 +47,8 @@ def _seconds(name: str, description: str) -> Column:
     return _number(name, description, Between(0), unit="s")
 
 
-def _json(name: str, description: str) -> Column:
-    return Column(name, Kind.JSON, description)
+def _json(name: str, description: str, *, sensitive: bool = False) -> Column:
+    return Column(name, Kind.JSON, description, sensitive=sensitive)
 
 
 def _flag(name: str, description: str) -> Column:
@@ -227,15 +227,15 @@ alert_count = _count("alert_count", "Alert episodes in it.").required()
 finding_count = _count("finding_count", "Findings in it.").required()
 source_count = _count("source_count", "Different sources that saw it.").required()
 cause_kind = _label("cause_kind", "Kind of cause; a symptom is never a cause.", *CAUSE_KINDS).required()
-causal_chain = _json("causal_chain", "From the cause to the symptom, as a JSON list of sentences.")
+causal_chain = _json("causal_chain", "From the cause to the symptom, as a JSON list of sentences.", sensitive=True)
 member_id = _text("member_id", "Alert or finding that belongs to the incident.").required()
 member_kind = _label("member_kind", "What the member is.", "alert", "finding").required()
 role = _label("role", "Part it plays.", "primary", "member").required()
-reason = _text("reason", "Why, in one sentence.").required()
+reason = _text("reason", "Why, in one sentence.", sensitive=True).required()
 hops = _count("hops", "Distance in the topology.")
 gap_s = _seconds("gap_s", "Distance in time.")
 factor = _text("factor", "What was taken into account.").required()
-raw_value = _text("raw_value", "Its value, as text.").required()
+raw_value = _text("raw_value", "Its value, as text.", sensitive=True).required()
 weight = _number("weight", "Its weight.").required()
 contribution = _number("contribution", "What it added.").required()
 cause_rank = Column("cause_rank", Kind.INTEGER, "1 is the most likely.", constraints=(Between(1),)).required()
@@ -350,7 +350,7 @@ is_stopped = _flag("is_stopped", "Whether it stands still.").required()
 changed_by = _text("changed_by", "Who switched.")
 remote_key = _text("remote_key", "Identifier in the other system.")
 remote_url = _text("remote_url", "Where a person can look at it.")
-last_error = _text("last_error", "What the other system said last.")
+last_error = _text("last_error", "What the other system said last.", sensitive=True)
 sequence = Column(
     "sequence", Kind.INTEGER, "Order of the calls about one ticket.", constraints=(Between(0),)
 ).required()

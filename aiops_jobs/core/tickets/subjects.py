@@ -27,6 +27,7 @@ from aiops_jobs.core.tickets.draft import (
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
 from aiops_jobs.core.tickets.owners import Assignment, Owners
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.voices import Voice, voice_of
 from aiops_jobs.identity import fingerprint
 
 
@@ -89,7 +90,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
-    factors = _by_incident(result.priority_factors)
+    factors, voice = _by_incident(result.priority_factors), _voice(policies)
     alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, around.similar)) if around.similar is not None else {}
     found = []
     rows = redact_columns(INCIDENTS, result.incidents).to_pylist()
@@ -116,8 +117,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=incident_text(facts),
-                closing=resolution_text(row) if row["incident_state"] == "resolved" else None,
+                text=incident_text(facts, voice),
+                closing=resolution_text(row, voice) if row["incident_state"] == "resolved" else None,
                 priority=row["priority"],
                 assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
@@ -147,6 +148,9 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
         latest[risk_key(row)] = row
     found = []
     for row in latest.values():
+    found, voice = [], _voice(policies)
+    for key, row in sorted(latest.items()):
+        group = owners.group_for(row["entity_id"], row["service_name"], at=row["started_at"])
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
         row["priority"] = risk_priority(row["severity"], grade, policies.priority)
     ordered = sorted(latest.items())
@@ -166,6 +170,8 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
                 title=row["title"],
                 text=risk_text(row, (owner.group, owner.reason)),
                 closing=risk_gone_text(row) if key in gone else None,
+                text=risk_text(row, voice),
+                closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
                 assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
@@ -199,6 +205,8 @@ def _target(foreseen: Foreseen, policy: RoutingPolicy) -> str | None:
         return None
     bold = "At risk: " if foreseen.risk >= policy.warn_ratio else ""
     return f"{bold}{foreseen.risk:.0%} of tickets like it are solved too late."
+def _voice(policies: Policies) -> Voice:
+    return voice_of(policies.tickets.language, policies.tickets.time_zone)
 
 
 def _by_incident(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
@@ -215,7 +223,7 @@ def _fields(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def digest_subject(held: Sequence[Subject], policies: Policies) -> Subject:
     """Return the one subject that speaks for all that were held back."""
     listed = [(s.priority, s.title, s.subject_id) for s in held]
-    text = digest_text(listed, policies.tickets.max_per_run)
+    text = digest_text(listed, policies.tickets.max_per_run, _voice(policies))
     ids = sorted(s.external_key for s in held)
     key = fingerprint("digest", held=ids)
     return Subject(
