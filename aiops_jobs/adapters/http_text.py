@@ -79,8 +79,13 @@ def _messages(told: Any) -> Iterator[str]:
 
 
 def wait_s(headers: Mapping[str, str]) -> float | None:
-    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock."""
+    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock.
+
+    Without one, ``RateLimit-Reset`` in seconds where nothing remains (draft-ietf-httpapi-ratelimit-headers-02).
+    """
     told = headers.get("retry-after", "").strip()
+    if not told and headers.get("ratelimit-remaining", "").strip() == "0":
+        told = headers.get("ratelimit-reset", "").strip()
     if told.isdigit():
         return float(told)
     try:
