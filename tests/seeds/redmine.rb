@@ -8,11 +8,17 @@ role = Role.create!(
   permissions: %i[view_issues add_issues edit_issues add_issue_notes manage_issue_relations]
 )
 Tracker.all.each { |t| WorkflowTransition.copy(t, Role.find_by_name('Manager'), t, role) }
+# One step that our role may not take.
+rejected, new = %w[Rejected New].map { |name| IssueStatus.find_by_name(name) }
+WorkflowTransition.where(role: role, old_status: rejected, new_status: new).delete_all
 user = User.new(firstname: 'AI', lastname: 'Ops', mail: 'aiops@tests.example')
 user.login = 'aiops'
 user.password = user.password_confirmation = SecureRandom.hex
 user.save!
 kim = User.find_by_login('admin')
+kim.password = kim.password_confirmation = 'kim-of-the-tests'
+kim.must_change_passwd = false
+kim.save!
 fields = %w[AIOpsKey AIOpsDigest].map do |name|
   IssueCustomField.create!(name: name, field_format: 'string', is_for_all: true, is_filter: true, trackers: Tracker.all.to_a)
 end

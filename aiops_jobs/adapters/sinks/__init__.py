@@ -6,8 +6,10 @@ To add one: write ``<vendor>.py`` here with ``Settings`` and a class that answer
 """
 
 SINKS: dict[str, str] = {
+    "clickup": "aiops_jobs.adapters.sinks.clickup:ClickupSink",
     "email": "aiops_jobs.adapters.sinks.email:EmailSink",
     "file": "aiops_jobs.adapters.sinks.file:FileSink",
+    "github": "aiops_jobs.adapters.sinks.github:GithubSink",
     "jira": "aiops_jobs.adapters.sinks.jira:JiraSink",
     "jira_dc": "aiops_jobs.adapters.sinks.jira_dc:JiraDataCenterSink",
     "pagerduty": "aiops_jobs.adapters.sinks.pagerduty:PagerDutySink",

@@ -66,7 +66,9 @@ class Reading:
             title=row["Subject"],
             priority=self._priority(row["Priority"]),
             remote_url=f"{self.url}/Ticket/Display.html?id={number}",
-            assignment_group=next((g for g, queue in self.queues.items() if queue == row["Queue"].get("Name")), None),
+            assignment_group=next(
+                (g for g, queue in self.queues.items() if queue == (row.get("Queue") or {}).get("Name")), None
+            ),
             opened_at=_instant(row["Created"]),
             updated_at=_instant(row["LastUpdated"]),
             resolved_at=(_instant(row["Resolved"]) or _instant(row["LastUpdated"])) if state in FINAL else None,

@@ -16,7 +16,7 @@ from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.textile import RedmineMarkdownRenderer, TextileRenderer
 from aiops_jobs.adapters.sinks._reading import read_back, told
 from aiops_jobs.adapters.sinks._redmine_reading import FINAL, Names, Reading, field_of, names_of
-from aiops_jobs.adapters.sinks._trying import Failed, kept_key, tried
+from aiops_jobs.adapters.sinks._trying import Failed, all_priorities, as_told, kept_key, tried
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.errors import ConnectorError, CredentialsRefused
 from aiops_jobs.ports import Check, Draft, Renderer, SinkTraits, Ticket
@@ -62,9 +62,7 @@ class Settings(Connection):
     @field_validator("priorities")
     @classmethod
     def _has_all(cls, priorities: dict[str, str]) -> dict[str, str]:
-        if list(priorities) != ["P1", "P2", "P3", "P4", "P5"]:
-            raise ValueError("priorities name P1, P2, P3, P4 and P5, in this order.")
-        return priorities
+        return all_priorities(priorities)
 
 
 class RedmineSink:
@@ -133,7 +131,7 @@ class RedmineSink:
     def update(self, ticket: Ticket, draft: Draft) -> Ticket:
         """Make subject, priority and description say what the draft says."""
         issue = self._issue(ticket.remote_key)
-        now = self._reading().ticket(issue)
+        now = self._told(issue)
         said = self._said(draft)
         has = {"subject": issue["subject"], "description": _unix(issue.get("description")), "priority_id": None}
         if self._settings.priorities[now.priority] == self._settings.priorities[draft.priority]:
@@ -184,11 +182,13 @@ class RedmineSink:
 
     def _issue(self, number: str | int) -> dict[str, Any]:
         asked = {"include": "journals,relations,allowed_statuses"}
-        issue: dict[str, Any] = told(self._http.get(f"/issues/{number}.json", params=asked), "issue")["issue"]
-        return issue
+        return dict(told(self._http.get(f"/issues/{number}.json", params=asked), "issue")["issue"])
 
     def _read(self, number: str | int) -> Ticket:
-        return self._reading().ticket(self._issue(number))
+        return self._told(self._issue(number))
+
+    def _told(self, issue: Mapping[str, Any]) -> Ticket:
+        return as_told(self.name, lambda: self._reading().ticket(issue))
 
     def _are_related(self, ticket: Ticket, earlier: Ticket) -> bool:
         relations = self._issue(ticket.remote_key).get("relations") or ()
@@ -199,7 +199,7 @@ class RedmineSink:
 
     def _step(self, ticket: Ticket, note: str, status: str, *, is_wanted: Callable[[str], bool]) -> Ticket:
         issue = self._issue(ticket.remote_key)
-        now = self._reading().ticket(issue)
+        now = self._told(issue)
         if is_wanted(now.state):
             return now
         number = self._id(self._reading().names.statuses, status, "status")
@@ -237,8 +237,7 @@ class RedmineSink:
 
     def _identity(self) -> dict[str, Any]:
         asked = {"include": "memberships"}
-        user: dict[str, Any] = told(self._http.get("/users/current.json", params=asked), "user")["user"]
-        return user
+        return dict(told(self._http.get("/users/current.json", params=asked), "user")["user"])
 
     def _reading(self) -> Reading:
         if self._known is None:

@@ -2,8 +2,8 @@
 
 RT keeps no key unique and answers 200 to changes it refuses: our key stands in a custom field, and every write is read
 back. A search for an unknown field, or for one we may not see, finds nothing; so an empty answer is believed only
-while we can see the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to it
-would go to its master; so what a write would reach is looked at first, and ``If-Match`` guards the rest.
+while we can see the field. A merged ticket is hidden from searches unless ``EffectiveId`` is asked for, and writes to
+it would go to its master; so what a write would reach is looked at first, and ``If-Match`` guards the rest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.html import HtmlRenderer
 from aiops_jobs.adapters.sinks._reading import read_back, told
 from aiops_jobs.adapters.sinks._rt_reading import FINAL, STATES, Reading, quoted
-from aiops_jobs.adapters.sinks._trying import Failed, kept_key, tried
+from aiops_jobs.adapters.sinks._trying import Failed, all_priorities, as_told, kept_key, tried
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.core.tickets.richtext import parse, plain
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable, CredentialsRefused
@@ -75,9 +75,7 @@ class Settings(Connection):
     @field_validator("priorities")
     @classmethod
     def _has_all(cls, priorities: dict[str, int | str]) -> dict[str, int | str]:
-        if list(priorities) != ["P1", "P2", "P3", "P4", "P5"]:
-            raise ValueError("priorities name P1, P2, P3, P4 and P5, in this order.")
-        return priorities
+        return all_priorities(priorities)
 
 
 class RtSink:
@@ -191,8 +189,12 @@ class RtSink:
 
     def _ticket(self, row: Mapping[str, Any]) -> Ticket:
         reading = self._reading()
-        history = self._history(str(row["id"])) if reading.has_history(row) else ()
-        return reading.ticket(row, history)
+
+        def read() -> Ticket:
+            history = self._history(str(row["id"])) if reading.has_history(row) else ()
+            return reading.ticket(row, history)
+
+        return as_told(self.name, read)
 
     def _read(self, number: str) -> Ticket:
         rows = self._rows(f"id = {int(number)} AND EffectiveId > 0")

@@ -22,6 +22,7 @@ DIGEST = "digest"
 """Prefix of the keys of tickets that speak for those held back."""
 
 _OUTBOX = sql_table(TICKET_OUTBOX)
+_BEFORE = _OUTBOX.alias()
 _TICKETS = sql_table(TICKETS)
 
 
@@ -46,7 +47,7 @@ def claim(
         ``sending`` may have been; and what is known of the ticket: ``known_remote_key``, ``known_state``, ``told_at``
         (when a call about it was last answered).
     """
-    columns, before = _OUTBOX.c, _OUTBOX.alias()
+    columns, before = _OUTBOX.c, _BEFORE
     is_abandoned = (columns.lease_until <= now) | columns.holder.in_(_dead_holders(connection, endpoint))
     is_due = sa.or_(
         columns.outbox_state.in_(WAITING) & (columns.next_attempt_at.is_(None) | (columns.next_attempt_at <= now)),
