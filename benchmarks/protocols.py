@@ -209,9 +209,9 @@ PROTOCOLS: tuple[Protocol, ...] = (
         "eval_operations",
         partial(tickets.predict, plan=tickets.Plan(DESK_COLUMNS, share=0.7)),
         suffix="csv",
-        note="By what a ticket says when it is opened. The peers' figures were taken on the part that is not beside this"
-        " repository; on this part, with the same scorer, they reach 0.616, 0.852 (logistic regression) and 0.427"
-        " (HistGB).",
+        note="By what a ticket says when it is opened. The peers' figures were taken on the part that is not"
+        " beside this repository; on this part, with the same scorer, they reach 0.616, 0.852 (logistic regression)"
+        " and 0.427 (HistGB).",
     ),
     Protocol(
         "rca_sockshop",

@@ -31,6 +31,7 @@ def single_flow(job: Job) -> Flow[..., list[str]]:
 
 
 train = single_flow(JOBS["train"])
+train_routing = single_flow(JOBS["train_routing"])
 detect = single_flow(JOBS["detect"])
 forecast = single_flow(JOBS["forecast"])
 score_failures = single_flow(JOBS["score_failures"])

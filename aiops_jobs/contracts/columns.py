@@ -47,8 +47,8 @@ def _seconds(name: str, description: str) -> Column:
     return _number(name, description, Between(0), unit="s")
 
 
-def _json(name: str, description: str) -> Column:
-    return Column(name, Kind.JSON, description)
+def _json(name: str, description: str, *, sensitive: bool = False) -> Column:
+    return Column(name, Kind.JSON, description, sensitive=sensitive)
 
 
 def _flag(name: str, description: str) -> Column:
@@ -227,15 +227,15 @@ alert_count = _count("alert_count", "Alert episodes in it.").required()
 finding_count = _count("finding_count", "Findings in it.").required()
 source_count = _count("source_count", "Different sources that saw it.").required()
 cause_kind = _label("cause_kind", "Kind of cause; a symptom is never a cause.", *CAUSE_KINDS).required()
-causal_chain = _json("causal_chain", "From the cause to the symptom, as a JSON list of sentences.")
+causal_chain = _json("causal_chain", "From the cause to the symptom, as a JSON list of sentences.", sensitive=True)
 member_id = _text("member_id", "Alert or finding that belongs to the incident.").required()
 member_kind = _label("member_kind", "What the member is.", "alert", "finding").required()
 role = _label("role", "Part it plays.", "primary", "member").required()
-reason = _text("reason", "Why, in one sentence.").required()
+reason = _text("reason", "Why, in one sentence.", sensitive=True).required()
 hops = _count("hops", "Distance in the topology.")
 gap_s = _seconds("gap_s", "Distance in time.")
 factor = _text("factor", "What was taken into account.").required()
-raw_value = _text("raw_value", "Its value, as text.").required()
+raw_value = _text("raw_value", "Its value, as text.", sensitive=True).required()
 weight = _number("weight", "Its weight.").required()
 contribution = _number("contribution", "What it added.").required()
 cause_rank = Column("cause_rank", Kind.INTEGER, "1 is the most likely.", constraints=(Between(1),)).required()
@@ -312,6 +312,14 @@ endpoint = _label("endpoint", "Configured sink.").required()
 ticket_action = _label("ticket_action", "What is suggested.", "create", "update", "resolve", "none").required()
 delivery_mode = _label("delivery_mode", "How far the sink may go.", "off", "log", "mock", "live").required()
 content_sha256 = _text("content_sha256", "Digest of title, body and fields; the same text is sent once.").required()
+assigned_by = _label(
+    "assigned_by", "Which step found the group; `triage`: none did.", "catalogue", "rule", "classifier", "triage"
+)
+assignment_reason = _text("assignment_reason", "Why it goes there, in one sentence.", sensitive=True)
+routing_model_version = _text("routing_model_version", "Classifier that was asked; joins to `model_versions`.")
+sla_miss_probability_ratio = _ratio("sla_miss_probability_ratio", "Calibrated probability that it is solved too late.")
+sla_model_version = _text("sla_model_version", "Model that gave that probability; joins to `model_versions`.")
+ASSIGNMENT = (assigned_by, assignment_reason, routing_model_version, sla_miss_probability_ratio, sla_model_version)
 outbox_id = _text("outbox_id", "Deterministic id of one intended call.").required()
 external_key = _text("external_key", "Key by which the ticket is found again; one ticket per key and sink.").required()
 payload = _json("payload", "What is to be sent, redacted.")
@@ -342,7 +350,7 @@ is_stopped = _flag("is_stopped", "Whether it stands still.").required()
 changed_by = _text("changed_by", "Who switched.")
 remote_key = _text("remote_key", "Identifier in the other system.")
 remote_url = _text("remote_url", "Where a person can look at it.")
-last_error = _text("last_error", "What the other system said last.")
+last_error = _text("last_error", "What the other system said last.", sensitive=True)
 sequence = Column(
     "sequence", Kind.INTEGER, "Order of the calls about one ticket.", constraints=(Between(0),)
 ).required()

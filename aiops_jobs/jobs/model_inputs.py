@@ -16,9 +16,12 @@ from aiops_jobs.core.features.failures import Failures, to_failures
 from aiops_jobs.core.features.grid import POINT_COLUMNS, Grid, encoded, to_grid
 from aiops_jobs.core.features.roles import roles_of
 from aiops_jobs.core.features.smart import Readings, day_floor, to_readings
-from aiops_jobs.core.models import champion_at
+from aiops_jobs.core.models import SLA_RISK, TICKET_ROUTING, champion_at
+from aiops_jobs.core.models.routing import Router
+from aiops_jobs.core.models.sla_risk import SlaRisk
 from aiops_jobs.core.policies import MetricRole
 from aiops_jobs.jobs.feedback import with_verdicts
+from aiops_jobs.core.tickets.desk import Desk
 from aiops_jobs.jobs.running import Run
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
@@ -140,3 +143,15 @@ def _of_metrics(
     present = np.unique(codes)
     kept = [names[code] for code in present.tolist() if chosen[code]]
     return points.filter(pa.array(chosen[codes])), sorted(kept)
+
+
+def desk_of(run: Run) -> Desk:
+    """Return the champions that know who solves tickets and which are late, as of a run's knowledge cut."""
+    router = champion_of(run.context, TICKET_ROUTING, run.as_of)
+    risk = champion_of(run.context, SLA_RISK, run.as_of)
+    return Desk(
+        router=Router.from_dict(router.artefact["serving"]) if router else None,
+        router_version=router.version if router else None,
+        risk=SlaRisk.from_dict(risk.artefact["serving"]) if risk else None,
+        risk_version=risk.version if risk else None,
+    )

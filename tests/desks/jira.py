@@ -99,6 +99,8 @@ class Desk(HttpDesk):
 
     def _routed(self, request, parts):
         match request.method, parts:
+            case "GET", ["issue", "createmeta", "OPS", "issuetypes"]:
+                return Response(200, {"issueTypes": [{"id": "1", "name": "Bug"}, {"id": "2", "name": "Task"}]})
             case method, ["search", *rest]:
                 return self.search(method, rest, request)
             case "POST", ["issue"]:
@@ -124,8 +126,6 @@ class Desk(HttpDesk):
                     for n in request.query["permissions"].split(",")
                 }
                 return Response(200, {"permissions": held})
-            case "GET", ["issue", "createmeta", "OPS", "issuetypes"]:
-                return Response(200, {"issueTypes": [{"id": "1", "name": "Bug"}, {"id": "2", "name": "Task"}]})
             case "GET", ["user", "search"]:
                 asked = self.asked_for(request).casefold()
                 return Response(

@@ -8,6 +8,7 @@ it, and every candidate is read by itself. An empty answer is believed only from
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, Literal
@@ -40,6 +41,8 @@ log = logging.getLogger(__name__)
 
 MOST_RECONCILED = 50
 MOST_PAGES = 20
+KNOWN_FOR_S = 60.0
+"""How long a site that knew us is taken to know us still, when a search finds nothing."""
 FINAL = frozenset({"resolved", "closed"})
 BAD_REQUEST, NOT_FOUND, CONFLICT = 400, 404, 409
 
@@ -114,7 +117,7 @@ class JiraSink:
         self._http: HTTPClient = settings.client(name, max_body_bytes=16 << 20)
         self._made = Remembered()
         self._people = People(self._http, self.api, asked_by=self.asked_by, account_field=self.account_field)
-        self._account = ""
+        self._account, self._known_until = "", 0.0
 
     def check(self) -> Sequence[Check]:
         """Ask who we are, then for the project, the type of issue and each permission."""
@@ -131,7 +134,7 @@ class JiraSink:
             raise
         issues = [issue for hit in hits if (issue := self._issue(hit, accept=(NOT_FOUND,)))]
         tickets = [t for issue in issues if (t := self._ticket(issue, external_key)).external_key == external_key]
-        if not tickets:
+        if not tickets and time.monotonic() > self._known_until:
             self._identity()  # to who is not known the search answers with nothing
         return sorted(tickets, key=lambda t: (t.opened_at is None, t.opened_at))
 
@@ -220,6 +223,7 @@ class JiraSink:
             CredentialsRefused: The site does not know us.
         """
         self._account = account_of(told(self._http.get(f"{self.api}/myself")))
+        self._known_until = time.monotonic() + KNOWN_FOR_S
 
     def _label(self, external_key: str) -> str:
         return self._settings.label_prefix + external_key

@@ -124,7 +124,7 @@ class Counts:
     share: Floats
 
     def ask(self, tickets: Tickets, contexts: Sequence[Context], column: int, prior: float) -> tuple[Any, Floats]:
-        """Return shares ``(R, C, K)`` that fall back to those of all tickets, and the tickets behind them ``(R, C)``."""
+        """Return shares ``(R, C, K)`` that fall back to those of all tickets, and how many are behind, ``(R, C)``."""
         share = self.share[column]
         table = sparse.csr_matrix(
             (self.weight[:, column], self.kind, self.first), shape=(len(self.keys) + 1, len(share)), dtype=np.float64
@@ -197,7 +197,7 @@ def _vocabulary(tickets: Tickets, contexts: Sequence[Context]) -> Linear:
 
 
 def _matrix(tickets: Tickets, contexts: Sequence[Context], model: Linear) -> sparse.csr_matrix:
-    """Return what each ticket has of what a model has weights for, ``(R, F)``, in single precision: it halves the time."""
+    """Return what each ticket has of what a model has weights for, ``(R, F)``; single precision halves the time."""
     has_titles = bool(model.buckets[0])
     rows, columns, values = [], [], []
     if has_titles:

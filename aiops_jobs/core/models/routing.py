@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -148,7 +149,7 @@ def fit_base(past: Solved, contexts: Sequence[Context], now_s: float) -> Base:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Stretch:
-    """Tickets as they were met: features of the likeliest groups, these groups, what the linear model said, the truth."""
+    """Tickets as they were met: features of the likeliest groups, these groups, the linear model, the truth."""
 
     features: Matrix
     likeliest: Ints
@@ -160,7 +161,7 @@ def _stretches(past: Solved, contexts: Sequence[Context]) -> list[_Stretch]:
     opened = past.tickets.opened_s
     ends = [float(opened[int(share * len(opened))]) if share < 1 and len(opened) else np.inf for share in STAGES]
     found = []
-    for begin, end in zip(ends, ends[1:], strict=False):
+    for begin, end in pairwise(ends):
         known, met = past.before(begin), past.opened(begin, end)
         if len(np.unique(known.group)) < 2 or not len(met.group):
             continue

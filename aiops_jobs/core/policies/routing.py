@@ -55,7 +55,13 @@ class RoutingPolicy:
     min_later: int = 10
     """With fewer solved tickets in that part, nothing can be judged."""
     resolve_within_s: Mapping[str, float] = field(
-        default_factory=lambda: {"P1": 4 * 3600.0, "P2": 8 * 3600.0, "P3": 86400.0, "P4": 3 * 86400.0, "P5": 7 * 86400.0}
+        default_factory=lambda: {
+            "P1": 4 * 3600.0,
+            "P2": 8 * 3600.0,
+            "P3": 86400.0,
+            "P4": 3 * 86400.0,
+            "P5": 7 * 86400.0,
+        }
     )
     """By priority, how long after it was opened a ticket is to be solved; one of another priority has no target."""
     warn_ratio: float = 0.5
