@@ -18,6 +18,7 @@ from aiops_jobs.jobs.forecast import forecast
 from aiops_jobs.jobs.ingest import ingest
 from aiops_jobs.jobs.learn_patterns import learn_patterns
 from aiops_jobs.jobs.maintain import maintain
+from aiops_jobs.jobs.read_back import read_back
 from aiops_jobs.jobs.report import report
 from aiops_jobs.jobs.running import RunReport
 from aiops_jobs.jobs.score_failures import score_failures
@@ -41,6 +42,7 @@ class Job:
 
 
 AFTER_INGEST: tuple[Job, ...] = (
+    Job("read_back", read_back, "Read tickets back from their systems: state, verdict and cause, times."),
     Job("train", train, "Train and evaluate the failure and capacity models on what is known."),
     Job("train_routing", train_routing, "Learn from closed tickets who solves what, and which targets are missed."),
     Job("detect", detect, "Judge the metrics of the window and record what is unusual."),

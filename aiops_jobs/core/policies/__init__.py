@@ -12,6 +12,7 @@ from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTH
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
 from aiops_jobs.core.policies.cost import CostPolicy
 from aiops_jobs.core.policies.delivery import DeliveryPolicy
+from aiops_jobs.core.policies.feedback import FeedbackPolicy
 from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
@@ -35,6 +36,7 @@ __all__ = [
     "CostPolicy",
     "DeliveryPolicy",
     "FailurePolicy",
+    "FeedbackPolicy",
     "IngestPolicy",
     "MetricRole",
     "OutcomePolicy",
@@ -66,6 +68,7 @@ class Policies:
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
     outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
+    feedback: FeedbackPolicy = field(default_factory=FeedbackPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
     routing: RoutingPolicy = field(default_factory=RoutingPolicy)

@@ -13,7 +13,7 @@ from aiops_jobs.contracts.columns import PRIORITIES
 from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
 from aiops_jobs.contracts.results import EVIDENCE, FINDINGS, INCIDENTS, ROOT_CAUSES
 from aiops_jobs.core.incidents.correlation import CorrelationResult
-from aiops_jobs.core.policies import Policies, RoutingPolicy
+from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.desk import NO_HISTORY, Desk, Foreseen
 from aiops_jobs.core.tickets.draft import (
     DraftText,
@@ -27,6 +27,7 @@ from aiops_jobs.core.tickets.draft import (
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
 from aiops_jobs.core.tickets.owners import Assignment, Owners
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.core.tickets.voices import Voice, voice_of
 from aiops_jobs.identity import fingerprint
 
 
@@ -89,7 +90,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     """Return every incident as a subject; those not worth a ticket with the reason against it."""
     causes = _by_incident(redact_columns(ROOT_CAUSES, result.root_causes))
     evidence = _by_incident(redact_columns(EVIDENCE, result.evidence))
-    factors = _by_incident(result.priority_factors)
+    factors, voice = _by_incident(result.priority_factors), _voice(policies)
     alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, around.similar)) if around.similar is not None else {}
     found = []
     rows = redact_columns(INCIDENTS, result.incidents).to_pylist()
@@ -105,8 +106,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             runbook=around.runbooks.get(key),
             similar=alike.get(key, ()),
             page_url=around.page_url(key),
-            assigned=(owner.group, owner.reason),
-            target=_target(foreseen, policies.routing),
+            assigned=owner,
+            risk=foreseen.risk,
         )
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
@@ -116,8 +117,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=incident_text(facts),
-                closing=resolution_text(row) if row["incident_state"] == "resolved" else None,
+                text=incident_text(facts, voice),
+                closing=resolution_text(row, voice) if row["incident_state"] == "resolved" else None,
                 priority=row["priority"],
                 assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
@@ -145,7 +146,7 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
-    found = []
+    found, voice = [], _voice(policies)
     for row in latest.values():
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
         row["priority"] = risk_priority(row["severity"], grade, policies.priority)
@@ -164,8 +165,8 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=risk_text(row, (owner.group, owner.reason)),
-                closing=risk_gone_text(row) if key in gone else None,
+                text=risk_text(row, voice, owner),
+                closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
                 assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
@@ -193,12 +194,8 @@ def _machine_readable(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _target(foreseen: Foreseen, policy: RoutingPolicy) -> str | None:
-    """Return how likely the target is missed, in words; nothing where no history says."""
-    if foreseen.risk is None:
-        return None
-    bold = "At risk: " if foreseen.risk >= policy.warn_ratio else ""
-    return f"{bold}{foreseen.risk:.0%} of tickets like it are solved too late."
+def _voice(policies: Policies) -> Voice:
+    return voice_of(policies.tickets.language, policies.tickets.time_zone)
 
 
 def _by_incident(rows: pa.Table) -> dict[str, list[dict[str, Any]]]:
@@ -215,7 +212,7 @@ def _fields(row: Mapping[str, Any], *names: str) -> dict[str, Any]:
 def digest_subject(held: Sequence[Subject], policies: Policies) -> Subject:
     """Return the one subject that speaks for all that were held back."""
     listed = [(s.priority, s.title, s.subject_id) for s in held]
-    text = digest_text(listed, policies.tickets.max_per_run)
+    text = digest_text(listed, policies.tickets.max_per_run, _voice(policies))
     ids = sorted(s.external_key for s in held)
     key = fingerprint("digest", held=ids)
     return Subject(
