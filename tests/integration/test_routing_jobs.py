@@ -25,6 +25,7 @@ DAY = timedelta(days=1)
 MIDNIGHT = T0.replace(hour=0)
 FRIDAY = Window(MIDNIGHT, MIDNIGHT + DAY)
 AGES = Window(MIDNIGHT - 4000 * DAY, MIDNIGHT + 10 * DAY)
+TITLE = "{service}: error rate"
 LATENCY = "http_request_duration_p99_seconds"
 POLICIES = Policies(routing=RoutingPolicy(triage_group="Service Desk"))
 

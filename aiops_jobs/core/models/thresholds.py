@@ -24,7 +24,9 @@ def thresholds(first: Ints, sure: Floats, group: Ints, kinds: int, *, precision:
     """Return, for each group, the lowest certainty above which its assignments were right often enough, ``(K,)``.
 
     One wrong assignment is imagined beside those seen, so that few cases prove little. A higher precision never gives
-    a lower threshold. Groups with fewer than ``least`` cases that they would have been given never get any.
+    a lower threshold. Where even the least certain case is a good one, nothing speaks against lower certainties: the
+    wanted precision itself is the threshold then, if that is less. Groups with fewer than ``least`` cases that they
+    would have been given never get any.
 
     Args:
         first: Likeliest group of tickets that were not learned from, ``(R,)``.
@@ -45,5 +47,6 @@ def thresholds(first: Ints, sure: Floats, group: Ints, kinds: int, *, precision:
         is_last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
         good = np.flatnonzero((precisions >= precision) & is_last_of_tie)
         if len(good):
-            found[kind] = ranked[good[-1]]
+            is_all = good[-1] == len(rows) - 1
+            found[kind] = min(ranked[good[-1]], precision) if is_all else ranked[good[-1]]
     return found

@@ -130,6 +130,12 @@ def test_the_threshold_is_the_lowest_that_was_right_often_enough():
     assert assigned(first, sure, found).tolist() == [0, 0, 0, 0, -1]
 
 
+def test_where_nothing_was_wrong_the_wanted_precision_is_enough():
+    first, sure = np.zeros(9, np.int64), np.linspace(0.99, 0.95, 9)
+    assert thresholds(first, sure, first, 1, precision=0.8, least=3).tolist() == [0.8]
+    assert thresholds(first, sure - 0.3, first, 1, precision=0.8, least=3)[0] == pytest.approx(0.65)
+
+
 def test_equals_are_assigned_together_or_not_at_all():
     sure, truth = np.array([0.7] * 4), np.array([0, 0, 0, 1])
     first = np.zeros(4, np.int64)
