@@ -64,3 +64,5 @@ class RoutingPolicy:
         }
     )
     """By priority, how long after it was opened a ticket is to be solved; one of another priority has no target."""
+    warn_ratio: float = 0.5
+    """A ticket whose risk of missing its target is at least this says so first; a smaller risk is told, too."""

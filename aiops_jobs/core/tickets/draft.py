@@ -34,6 +34,15 @@ class DraftText:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """How likely a ticket misses its target."""
+
+    miss_ratio: float
+    is_at_risk: bool
+    """Likely enough to be warned of."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentFacts:
     """One incident with everything that belongs to it, as plain rows."""
 
@@ -49,8 +58,8 @@ class IncidentFacts:
     """Where its page is, if pages are served."""
     assigned: Assignment | None = None
     """Who gets the ticket, and why."""
-    risk: float | None = None
-    """How likely it is solved too late, 0…1."""
+    target: Target | None = None
+    """How likely it is solved too late; null where no history says."""
 
 
 def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftText:
@@ -68,7 +77,7 @@ def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftTe
         _section(words.announced, [_announced(f, voice) for f in facts.factors if f["factor"] in ANNOUNCED]),
         voice.say("next_step", step=_next_step(facts, voice)),
         _assigned(facts.assigned, voice),
-        voice.say("target", risk=f"{facts.risk:.0%}") if facts.risk is not None else "",
+        _target(facts.target, voice),
         voice.say("runbook", text=voice.runbook(redact_text(facts.runbook))) if facts.runbook else "",
         f"[{words.page}]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"], voice),
@@ -88,7 +97,7 @@ def resolution_text(row: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> Dra
 def risk_text(
     finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE, assigned: Assignment | None = None
 ) -> DraftText:
-    """Return what the ticket about a risk (of running out, of failing) says."""
+    """Return what the ticket about a risk (of running out, of failing) says, and who gets it."""
     confidence = finding.get("confidence_ratio")
     sure = voice.say("confidence", confidence=f"{confidence:.0%}") if confidence is not None else ""
     parts = [
@@ -188,12 +197,19 @@ def _alike(row: Mapping[str, Any], voice: Voice) -> str:
 
 
 def _assigned(assigned: Assignment | None, voice: Voice) -> str:
-    """Return who gets it and why; a voice that retells names the step only, since reasons are English."""
     if assigned is None:
         return ""
-    words = voice.phrases
-    why = words.steps[assigned.step] if words.retells else prose(redact_text(assigned.reason))
-    return voice.say("assigned", group=prose(assigned.group) if assigned.group else words.nobody, why=why)
+    group = prose(assigned.group) if assigned.group else voice.phrases.nobody
+    told = voice.phrases.assigned_by[assigned.step] if voice.phrases.retells else prose(redact_text(assigned.reason))
+    person = voice.say("on_call", person=prose(assigned.person)) if assigned.person else ""
+    return voice.say("assigned", group=group, person=person, reason=told)
+
+
+def _target(target: Target | None, voice: Voice) -> str:
+    if target is None:
+        return ""
+    at_risk = voice.phrases.at_risk if target.is_at_risk else ""
+    return voice.say("target", at_risk=at_risk, share=f"{target.miss_ratio:.0%}")
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:
