@@ -25,9 +25,8 @@ POLICY = RoutingPolicy(rules=(RULE,), triage_group="Service Desk")
 
 
 def catalogue(*rows):
-    names = ["entity_id", "valid_from", "valid_to", "assignment_group", "service_criticality", "source"]
-    known = [{"valid_to": None, "service_criticality": None, "source": "cmdb", **row} for row in rows]
-    return pa.Table.from_pylist(known, schema=pa.schema([CONFIGURATION_ITEMS.to_arrow().field(name) for name in names]))
+    known = [{"source": "cmdb", **row} for row in rows]
+    return pa.Table.from_pylist(known, schema=CONFIGURATION_ITEMS.to_arrow())
 
 
 NOBODY = Owners(catalogue())
