@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.core.alerts.episodes import to_alerts
 from aiops_jobs.core.alerts.harm import with_harm
+from aiops_jobs.core.alerts.scores import peak_scores
 from aiops_jobs.core.alerts.suppress import Surroundings, suppress
 from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
 from aiops_jobs.core.incidents.attributes import Attributes
+from aiops_jobs.core.incidents.background import against_background
 from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
@@ -124,9 +126,11 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
     notifications = facts.notifications
     around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
     kept = suppress(alerts, around, policies=policies, until=to_micros(span.end))
-    members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies)
+    scores = peak_scores(kept.alerts, facts.raw_alerts)
+    members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies, scores=scores)
     members = as_heard(members, kept)
     members = members.taken(np.flatnonzero(members.start < to_micros(span.end)))
+    members = against_background(members, policies.correlation.background)
     history = _history(facts, members)
     attributes = Attributes(members, kept.alerts, facts.findings)
     grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
@@ -189,7 +193,8 @@ def is_incident(case: Case, policies: Policies) -> bool:
     * nothing is as severe as the policy asks, or there is only context;
     * nobody feels it and no alert speaks of it, unless a critical finding does, and, during an announced event, one
       of something exhausted: more load and busier machines are what the announcement said;
-    * there are only a few warnings of alert rules, and each is over, or flaps, within the time it is held back.
+    * there are only a few warnings of alert rules, none of which is known to stand out from the noise, and each is
+      over, or flaps, within the time it is held back.
     """
     members, loud = case.members, case.loud
     severity = max(int(members.severity[m]) for m in loud)
@@ -199,7 +204,7 @@ def is_incident(case: Case, policies: Policies) -> bool:
     alerts = [m for m in loud if members.is_alert[m]]
     if not alerts and not case.suffering:
         return is_critical and (not announced(case) or any(is_exhausted(members, m) for m in loud))
-    if is_critical or len(alerts) < len(loud):
+    if is_critical or len(alerts) < len(loud) or any(members.burst[m] >= 0 for m in alerts):
         return True
     told = sorted({(members.nodes[m] or "", members.name[m]) for m in alerts})
     if len(told) >= MANY:

@@ -17,8 +17,9 @@ from scipy.sparse import csgraph
 
 from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, stable_order, texts_of
 from aiops_jobs.core.incidents.apart import keep_apart
-from aiops_jobs.core.incidents.links import Linker, Links, no_links
+from aiops_jobs.core.incidents.links import Linker
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.relations import Links, no_links
 from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
 from aiops_jobs.core.incidents.topology import TopologyHistory

@@ -18,8 +18,8 @@ from scipy.sparse import csgraph
 from aiops_jobs.core.columns import SECOND, Bools, Ints, Words
 from aiops_jobs.core.incidents.attributes import Attributes
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members, incident_ids
-from aiops_jobs.core.incidents.links import joined, no_links
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.relations import joined, no_links
 from aiops_jobs.core.incidents.rules import Bunches, Ruled, bunches_of, matching
 from aiops_jobs.core.incidents.topology import TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
