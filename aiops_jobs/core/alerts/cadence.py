@@ -34,33 +34,37 @@ def allowed_silence(source: Ints, at: Ints, repeats: Bools, policy: AlertPolicy)
     """
     longest = int(policy.resolve_timeout_s * SECOND)
     silence = np.full(len(at), longest, np.int64)
+    shortest = int(min(policy.intervals_s, default=policy.resolve_timeout_s) * SECOND)
     gap = np.diff(at, prepend=at[:1])
     known = np.flatnonzero(repeats & (gap <= longest))
-    if not len(known):
+    far = known[gap[known] >= shortest - JITTER]
+    if not len(far):
         return silence
     step = (at - at.min()) // STEP
-    lane = source * (int(step.max()) + 1)
-    size = int(lane.max()) + int(step.max()) + 1
-    rounds = _Trailing(lane[known] + step[known], size, lane, step)
-    total = rounds.count(np.ones(len(known), bool))
+    size = int(step.max()) + 1
+    count = _Trailing(int(source.max()) + 1, size)
+    place = source * size + step
+    total = count(place[known])
+    learned = np.full(total.shape, longest, np.int64)
+    gap, place_of = gap[far], place[far]
     for interval in sorted(policy.intervals_s):
         length = int(interval * SECOND)
-        turns = np.round(gap[known] / length)
-        fits = (turns >= 1) & (np.abs(gap[known] - turns * length) <= JITTER)
-        single, multiple = rounds.count(fits & (turns == 1)), rounds.count(fits)
+        turns = (gap + length // 2) // length
+        fits = (turns >= 1) & (np.abs(gap - turns * length) <= JITTER)
+        single, multiple = count(place_of[fits & (turns == 1)]), count(place_of[fits])
         keeps = (single >= np.maximum(MIN_SINGLE, MIN_SINGLE_RATIO * total)) & (multiple >= MIN_MULTIPLE_RATIO * total)
-        silence[keeps] = min(longest, int(policy.missed_intervals * length))
-    return silence
+        learned[keeps] = min(longest, int(policy.missed_intervals * length))
+    return silence if (learned == longest).all() else learned.ravel()[place]
 
 
 class _Trailing:
-    """Counts of gaps in the steps before that of each notification."""
+    """Counts of gaps, by source, in the steps before each step: [sources, steps]."""
 
-    def __init__(self, place: Ints, size: int, lane: Ints, step: Ints) -> None:
-        self.place, self.size = place, size
-        self.stop = lane + step
-        self.start = lane + np.maximum(step - STEPS, 0)
+    def __init__(self, sources: int, steps: int) -> None:
+        self.shape = (sources, steps)
+        self.start = np.maximum(np.arange(steps) - STEPS, 0)
 
-    def count(self, which: Bools) -> Ints:
-        whole = np.concatenate([[0], np.cumsum(np.bincount(self.place[which], minlength=self.size))])
-        return np.asarray(whole[self.stop] - whole[self.start], dtype=np.int64)
+    def __call__(self, place: Ints) -> Ints:
+        counts = np.bincount(place, minlength=self.shape[0] * self.shape[1]).reshape(self.shape)
+        whole = np.concatenate([np.zeros((self.shape[0], 1), np.int64), np.cumsum(counts, axis=1)], axis=1)
+        return np.asarray(whole[:, :-1] - whole[:, self.start], dtype=np.int64)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.core.alerts.subjects import shared_codes
-from aiops_jobs.core.columns import Floats, floats_of, micros_of, plain
+from aiops_jobs.core.columns import Floats, floats_of, micros_of
 
 
 def peak_scores(alerts: pa.Table, notifications: pa.Table) -> Floats:
@@ -23,7 +23,7 @@ def peak_scores(alerts: pa.Table, notifications: pa.Table) -> Floats:
     told = notifications.filter(pc.is_valid(notifications["alert_score"]))
     if not told.num_rows:
         return peaks
-    (own, said), _ = shared_codes(plain(alerts["alert_fingerprint"]), plain(told["alert_fingerprint"]))
+    (own, said), _ = shared_codes(alerts["alert_fingerprint"], told["alert_fingerprint"])
     begin, at = micros_of(alerts["started_at"]), micros_of(told["observed_at"])
     order, asked = np.lexsort((begin, own)), np.lexsort((at, said))
     base = min(int(begin.min()), int(at.min()))

@@ -7,7 +7,7 @@ It goes in two steps, because the second needs logs and traces only near the inc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,8 @@ from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
 
+REPEATED = ("alert_fingerprint", "entity_id", "service_name", "host_name", "summary", "labels")
+"""Texts that one notification of an alert has in common with the next."""
 MANY = 3
 """So many different warnings at once are an incident, however short each is."""
 
@@ -69,6 +71,18 @@ class Facts:
         at = self.raw_alerts["observed_at"]
         later = self.raw_alerts.filter(pc.greater(at, pc.max(self.past_alerts["observed_at"]).cast(at.type)))
         return pa.concat_tables([self.past_alerts, later.cast(self.past_alerts.schema)]).unify_dictionaries()
+
+    def encoded(self) -> Facts:
+        """Return the same facts with each text of notifications kept once, so that it is hashed once."""
+        past = None if self.past_alerts is None else _texts_once(self.past_alerts)
+        return replace(self, raw_alerts=_texts_once(self.raw_alerts), past_alerts=past)
+
+
+def _texts_once(rows: pa.Table) -> pa.Table:
+    for place, field_ in enumerate(rows.schema):
+        if field_.name in REPEATED and pa.types.is_string(field_.type):
+            rows = rows.set_column(place, field_.name, rows[field_.name].dictionary_encode())
+    return rows
 
 
 @dataclass(frozen=True)
@@ -122,6 +136,7 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
         span: What the result speaks about.
         known: ``incident_alerts`` published before, so that ids stay.
     """
+    facts = facts.encoded()
     alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
     notifications = facts.notifications
     around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
