@@ -174,7 +174,7 @@ class Linker:
             for name, total in topology.direct(sessions.name(int(session))):
                 users.setdefault(name, []).append(int(session))
                 sizes[name] = total
-        speaking = {sessions.name(int(i)) for i in np.flatnonzero(firm)}
+        speaking = {sessions.names[node] for node in np.unique(sessions.node[firm]).tolist()}
         parts = [no_links()]
         for name in sorted(set(users) - speaking):
             for together in self._bunches(users[name]):
