@@ -8,7 +8,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, get_args, get_type_hints
+from typing import Any, Literal, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -56,8 +56,8 @@ class Settings(BaseSettings):
     report_url: str | None = Field(default=None, pattern=r"^https?://[^\s\"'<>`\\()]+$")
     """Where the folder ``<home>/reports`` is served, as ``https://aiops.example/reports``: tickets then lead to the
     page of their incident."""
-    language: str = "en"
-    """Language of texts written for people."""
+    language: Literal["en", "ko"] = "en"
+    """Language of tickets and drafts; ``policies.tickets.language`` wins."""
     retry_delays_s: tuple[float, ...] = (10.0, 60.0, 300.0)
     """How long a flow waits before each new try of something that may heal by itself."""
     lag_s: float = 120.0
@@ -135,7 +135,10 @@ def load_policies(settings: Settings, *, place: str = "aiops.toml") -> Policies:
     Raises:
         ConfigurationError: A policy or one of its fields is unknown or wrong.
     """
-    said = settings.policies
+    said = dict(settings.policies)
+    tickets = said.get("tickets", {})
+    if settings.language != "en" and isinstance(tickets, Mapping):
+        said["tickets"] = {"language": settings.language, **tickets}
     _refuse_unknown_fields(Policies, said, path="policies", place=place)
     try:
         return TypeAdapter(Policies).validate_python(said)

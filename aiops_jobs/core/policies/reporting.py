@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import available_timezones
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +20,22 @@ class TicketPolicy:
     nights in a row, for a forecast near its bound changes its mind."""
     min_members_without_symptom: int = 3
     """An incident without any symptom (latency, errors, alert) needs this many members to be told to people."""
+    min_lone_finding_s: float = 1800.0
+    """A single finding of ours, without alert or a cause that could be named, must last so long (seconds) to be told to
+    people: a short one that nothing else confirms is more often chance than trouble."""
     max_per_run: int = 50
     """More suggestions than this in one run are held back and told as one digest."""
-    language: str = "en"
+    language: Literal["en", "ko"] = "en"
+    """Language of tickets, where the setting ``language`` does not say so."""
+    time_zone: str = "UTC"
+    """Zone in which tickets tell instants (UTC stands beside them), such as ``Asia/Seoul``."""
+    mask_ip_addresses: bool = False
+    """Whether IP addresses are taken out of stored texts, too. Who is on call needs them to find the machine."""
+
+    def __post_init__(self) -> None:
+        """Refuse a zone that is not known."""
+        if self.time_zone != "UTC" and self.time_zone not in available_timezones():
+            raise ValueError(f"`{self.time_zone}` is no time zone; use a name such as Asia/Seoul.")
 
 
 @dataclass(frozen=True, slots=True)

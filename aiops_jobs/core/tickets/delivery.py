@@ -22,6 +22,7 @@ from typing import Any
 
 from aiops_jobs.core.policies.delivery import DeliveryPolicy
 from aiops_jobs.core.tickets.limits import Limit, cut
+from aiops_jobs.core.tickets.redact import redact_text
 from aiops_jobs.window import parse_instant
 
 OPEN_STATES = ("new", "in_progress", "unknown")
@@ -151,8 +152,12 @@ def not_applied(act: str, *, wanted_title: str, limit: Limit, title: str, state:
 
 
 def content_of(payload: str) -> dict[str, Any]:
-    """Return what an outbox row says: ``title, body, priority, assignment_group, started_at, fields, note``."""
+    """Return what an outbox row says: ``title, body, priority, assignment_group, started_at, fields, note``.
+
+    Redacted once more: the row may have been written before a pattern was known.
+    """
     said: dict[str, Any] = json.loads(payload)
+    said |= {name: redact_text(said[name]) for name in ("title", "body", "note") if said.get(name)}
     return {
         "title": said["title"],
         "body": said["body"],

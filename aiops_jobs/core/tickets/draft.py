@@ -8,27 +8,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from aiops_jobs.core.tickets.markdown import bullets, code, escape, one_line, prose
+from aiops_jobs.core.tickets.markdown import bullets, code, one_line, prose
 from aiops_jobs.core.tickets.redact import redact_text
+from aiops_jobs.core.tickets.voices import Voice
+from aiops_jobs.core.tickets.voices.english import ENGLISH
 
 TITLE_LIMIT = 250
 MOST_EVIDENCE = 8
 MOST_CHANGES = 3
 MOST_SIMILAR = 3
 
-NEXT_STEPS: dict[str, str] = {
-    "capacity": "Give {entity} more room or take load off it, then check that the symptoms go.",
-    "change": "Roll back {change}, or mend it, then check that the symptoms go.",
-    "config": "Undo {change}, then check that the symptoms go.",
-    "infra": "Take {entity} out of service if others can stand in for it, then repair it.",
-    "dependency": "Begin at {entity}: it is the deepest component with symptoms.",
-    "data": "Find out why {entity} delivers no sound data, then let its readers catch up.",
-    "traffic": "Find out where the load comes from, and whether {entity} can carry it.",
-    "unknown": "Begin where it began: at {entity}.",
-}
+NEXT_STEPS = ENGLISH.next_steps
+ENGLISH_VOICE = Voice()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +46,15 @@ class IncidentFacts:
     """Rows of ``similar_incidents``."""
     page_url: str | None = None
     """Where its page is, if pages are served."""
+    assigned: tuple[str | None, str] | None = None
+    """Group that gets the ticket, if any, and why."""
+    target: str | None = None
+    """How likely it is solved too late."""
 
 
-def incident_text(facts: IncidentFacts) -> DraftText:
+def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return what the ticket about an incident says."""
-    row = facts.incident
+    row, words = facts.incident, voice.phrases
     parts = [
         prose(row["summary"]),
         _since(row),
@@ -69,48 +66,73 @@ def incident_text(facts: IncidentFacts) -> DraftText:
         _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
         _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
         f"**Next step:** {_next_step(facts)}",
+        _assigned(facts.assigned),
+        f"**Target:** {prose(facts.target)}" if facts.target else "",
         f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
         f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"]),
+        voice.summary(row),
+        _since(row, voice),
+        _impact(row, voice),
+        _cause(facts, voice),
+        "" if words.retells else _section(words.chain, _chain(row), numbered=True),
+        _section(words.evidence, [voice.proof(e) for e in _first_cause_first(facts.evidence)[:MOST_EVIDENCE]]),
+        _section(words.similar, [_alike(row, voice) for row in _resolved_first(facts.similar)[:MOST_SIMILAR]]),
+        _section(words.changes, [voice.cause(c) for c in _changes(facts)]),
+        _section(words.announced, [_announced(f, voice) for f in facts.factors if f["factor"] in ANNOUNCED]),
+        voice.say("next_step", step=_next_step(facts, voice)),
+        voice.say("runbook", text=voice.runbook(redact_text(facts.runbook))) if facts.runbook else "",
+        f"[{words.page}]({facts.page_url})" if facts.page_url else "",
+        _footer(row["incident_id"], voice),
     ]
-    return _draft(row["title"], parts)
+    return _draft(voice.title(row), parts)
 
 
 ANNOUNCED = ("announced_event", "maintenance")
 
 
-def resolution_text(row: Mapping[str, Any]) -> DraftText:
+def resolution_text(row: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return the closing note of an incident."""
-    over = f"Over since {_moment(row['ended_at'])}: no symptom and no alert of it is left."
-    return _draft(row["title"], [over, _footer(row["incident_id"])])
+    over = voice.say("over", ended=voice.moment(row["ended_at"]))
+    return _draft(voice.title(row), [over, _footer(row["incident_id"], voice)])
 
 
-def risk_text(finding: Mapping[str, Any]) -> DraftText:
+def risk_text(finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None) -> DraftText:
+    """Return what the ticket about a risk (of running out, of failing) says; ``assigned`` as in `IncidentFacts`."""
+
+
+def risk_text(finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return what the ticket about a risk (of running out, of failing) says."""
     confidence = finding.get("confidence_ratio")
-    sure = f" Confidence: {confidence:.0%}." if confidence is not None else ""
+    sure = voice.say("confidence", confidence=f"{confidence:.0%}") if confidence is not None else ""
     parts = [
         prose(finding["summary"]),
         f"**Known since:** {_moment(finding['detected_at'])}.{sure}",
         f"**About:** {code(finding['entity_id'])}",
         "**Next step:** Act before it happens; nothing is broken yet.",
+        _assigned(assigned),
         _footer(finding["finding_id"]),
+        "" if voice.phrases.retells else prose(finding["summary"]),
+        voice.say("known_since", detected=voice.moment(finding["detected_at"]), sure=sure),
+        voice.say("about", entity=code(finding["entity_id"])),
+        voice.say("next_step", step=voice.phrases.risk_step),
+        _footer(finding["finding_id"], voice),
     ]
-    return _draft(finding["title"], parts)
+    return _draft(voice.risk_title(finding), parts)
 
 
-def risk_gone_text(finding: Mapping[str, Any]) -> DraftText:
+def risk_gone_text(finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return the closing note of a risk that has been looked at again and was not found."""
-    gone = f"The risk is gone: last told {_moment(finding['detected_at'])}, and not found when looked at again since."
-    return _draft(finding["title"], [gone, _footer(finding["finding_id"])])
+    gone = voice.say("risk_gone", detected=voice.moment(finding["detected_at"]))
+    return _draft(voice.risk_title(finding), [gone, _footer(finding["finding_id"], voice)])
 
 
-def digest_text(held: Sequence[tuple[str, str, str]], most: int) -> DraftText:
+def digest_text(held: Sequence[tuple[str, str, str]], most: int, voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return what one ticket says about all those that were held back, given as (priority, title, id)."""
     lines = [f"{priority} {prose(title)} ({code(subject)})" for priority, title, subject in held[:100]]
-    more = [f"and {len(held) - 100} more"] if len(held) > 100 else []
-    intro = f"More than {most} tickets were due in one run. These were held back; they stay in the warehouse."
-    return _draft(f"{len(held)} more conclusions were held back", [intro, bullets([*lines, *more])])
+    more = [voice.say("digest_more", count=len(held) - 100)] if len(held) > 100 else []
+    intro = voice.say("digest_intro", most=most)
+    return _draft(voice.say("digest_title", count=len(held)), [intro, bullets([*lines, *more])])
 
 
 def _draft(title: str, parts: Sequence[str]) -> DraftText:
@@ -118,34 +140,46 @@ def _draft(title: str, parts: Sequence[str]) -> DraftText:
     return DraftText(one_line(title, limit=TITLE_LIMIT), body)
 
 
-def _since(row: Mapping[str, Any]) -> str:
+def _since(row: Mapping[str, Any], voice: Voice) -> str:
     ended = row["ended_at"]
-    now = f"over since {_moment(ended)}" if ended else "still going on"
-    return f"**Since:** {_moment(row['started_at'])} (detected {_moment(row['detected_at'])}), {now}."
+    state = voice.say("is_over", ended=voice.moment(ended)) if ended else voice.say("goes_on")
+    began, detected = voice.moment(row["started_at"]), voice.moment(row["detected_at"])
+    return voice.say("since", began=began, detected=detected, state=state)
 
 
-def _impact(row: Mapping[str, Any]) -> str:
+def _impact(row: Mapping[str, Any], voice: Voice) -> str:
     services = [code(name) for name in _listed(row["services_affected"])]
-    who = f"Services affected: {', '.join(services)}." if services else "No service is known to suffer."
-    return f"**Impact:** {row['priority']} (impact {row['impact']}, urgency {row['urgency']}). {who}"
+    who = voice.say("services", names=", ".join(services)) if services else voice.say("no_service")
+    levels = {name: voice.phrases.levels[row[name]] for name in ("impact", "urgency")}
+    return voice.say("impact", priority=row["priority"], who=who, **levels)
 
 
-def _cause(facts: IncidentFacts) -> str:
+def _cause(facts: IncidentFacts, voice: Voice) -> str:
     row = facts.incident
     if row["cause_kind"] == "unknown":
-        suspects = [prose(c["statement"]) for c in facts.causes if c["cause_status"] == "suspect"][:2]
-        hint = f" Suspects, none of them convincing: {' '.join(suspects)}" if suspects else ""
-        return f"**Cause unknown.**{hint}"
-    statement = next((c["statement"] for c in facts.causes if c["cause_rank"] == 1), row["cause_entity_id"])
-    return f"**Likely cause** ({row['cause_kind']}, confidence {row['confidence_ratio']:.0%}): {prose(statement)}"
+        suspects = [voice.cause(c) for c in facts.causes if c["cause_status"] == "suspect"][:2]
+        hint = voice.say("suspects", names=" ".join(suspects)) if suspects else ""
+        return voice.say("cause_unknown", hint=hint)
+    first = next((voice.cause(c) for c in facts.causes if c["cause_rank"] == 1), prose(str(row["cause_entity_id"])))
+    kind, confidence = voice.phrases.causes[row["cause_kind"]], f"{row['confidence_ratio']:.0%}"
+    return voice.say("likely_cause", kind=kind, confidence=confidence, statement=first)
 
 
-def _next_step(facts: IncidentFacts) -> str:
+def _next_step(facts: IncidentFacts, voice: Voice) -> str:
     row = facts.incident
     first = next((c for c in facts.causes if c["cause_rank"] == 1), {})
-    entity = row["cause_entity_id"] or row["entity_id"] or row["service_name"] or "the first member"
-    change = first.get("change_id") or "the change"
-    return NEXT_STEPS[row["cause_kind"]].format(entity=code(entity), change=code(str(change)))
+    entity = row["cause_entity_id"] or row["entity_id"] or row["service_name"] or voice.phrases.first_member
+    change = first.get("change_id") or voice.phrases.the_change
+    return voice.fill(voice.phrases.next_steps[row["cause_kind"]], entity=code(entity), change=code(str(change)))
+
+
+def _chain(row: Mapping[str, Any]) -> list[str]:
+    return [prose(redact_text(step)) for step in _listed(row["causal_chain"])]
+
+
+def _announced(factor: Mapping[str, Any], voice: Voice) -> str:
+    said = redact_text(factor["raw_value"])
+    return code(said) if voice.phrases.retells else prose(said)
 
 
 def _changes(facts: IncidentFacts) -> list[Mapping[str, Any]]:
@@ -162,27 +196,31 @@ def _resolved_first(rows: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]
     return sorted(rows, key=lambda row: (row["resolution_code"] is None, row["similar_rank"]))
 
 
-def _alike(row: Mapping[str, Any]) -> str:
+def _alike(row: Mapping[str, Any], voice: Voice) -> str:
     """Return what helped the last time, before what it was: that is what a reader looks for."""
     ended = f"{prose(row['resolution_code'].replace('_', ' '))}: " if row["resolution_code"] else ""
     how = f" {prose(one_line(row['resolution'], limit=200))}" if row["resolution"] else ""
-    cause = f" Cause: {code(row['cause_entity_id'])}." if row["cause_entity_id"] else ""
-    when = f"{code(row['similar_id'])}, {row['opened_at']:%Y-%m-%d}, {row['similarity_ratio']:.0%} alike"
+    cause = voice.say("alike_cause", entity=code(row["cause_entity_id"])) if row["cause_entity_id"] else ""
+    opened, share = f"{row['opened_at']:%Y-%m-%d}", f"{row['similarity_ratio']:.0%}"
+    when = voice.say("alike", subject=code(row["similar_id"]), opened=opened, share=share)
     return f"{ended}{prose(row['title'])} ({when}).{cause}{how}"
+
+
+def _assigned(assigned: tuple[str | None, str] | None) -> str:
+    if assigned is None:
+        return ""
+    group, reason = assigned
+    return f"**Assigned to:** {prose(group) if group else 'nobody yet'}. {prose(redact_text(reason))}"
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:
     return f"**{head}**\n\n{bullets(lines, numbered=numbered)}" if lines else ""
 
 
-def _footer(subject: str) -> str:
-    return f"---\n\n{code(subject)}. Why, from which files and versions: {code(f'aiops explain {subject}')}"
+def _footer(subject: str, voice: Voice) -> str:
+    return f"---\n\n{voice.say('footer', subject=code(subject), command=code(f'aiops explain {subject}'))}"
 
 
 def _listed(text: str | None) -> list[str]:
     names: list[str] = json.loads(text) if text else []
     return names
-
-
-def _moment(instant: datetime) -> str:
-    return escape(f"{instant:%Y-%m-%d %H:%M} UTC")

@@ -1,105 +1,152 @@
-"""Personal data and secrets are taken out of text before it is stored in a ticket or sent anywhere.
+"""Personal data and secrets are taken out of text before it is stored and before it is sent anywhere.
 
-All patterns are RE2 (linear time) and run on whole columns; only card numbers need a second look (Luhn) at the few rows
-that hold a candidate. Text is compared in NFKC without invisible characters, since ``kim<zero width>@x.com`` and
-full-width digits would slip through otherwise.
+All patterns are RE2 (linear time) and run on whole columns; only numbers with a check digit need a second look at
+the few rows that hold a candidate. Text is compared in NFKC without invisible characters, since
+``kim<zero width>@x.com`` and full-width digits would slip through otherwise; a text in which nothing is found stays as
+it came.
 """
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Sequence
+from functools import cache, partial
+from itertools import groupby
+from operator import attrgetter
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.contracts.table import Table
+from aiops_jobs.contracts.table import Kind, Table
+from aiops_jobs.core.tickets.sensitive import CHECKED, IP_ADDRESS, PATTERNS, SECRET_NAME, Checked, Pattern, passes_luhn
+from aiops_jobs.identity import canonical_json
 
-INVISIBLE = r"[\x{00AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
-_DATE = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])"
-_WORDS = r"password|passwd|pwd|passphrase|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|비밀번호|암호"
+__all__ = ["passes_luhn", "redact", "redact_columns", "redact_text"]
 
-# pattern, replacement; in this order: what contains others comes first
-PATTERNS: tuple[tuple[str, str], ...] = (
-    (r"(?s)-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", "[secret]"),
-    (r"\beyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}(?:\.[A-Za-z0-9_-]*)?", "[secret]"),
-    (r"(?i)\b(bearer|basic|digest|negotiate)\s+[A-Za-z0-9._~+/-]{6,}=*", r"\1 [secret]"),
-    (r"\b(?:AKIA|ASIA|AGPA|AIDA|AROA)[0-9A-Z]{16}\b", "[secret]"),
-    (r"\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{16,}|xox[abeoprs]-[\w-]{10,})", "[secret]"),
-    (r"\b(?:sk|pk|rk)_(?:live|test)_[A-Za-z0-9]{8,}|\bAIza[\w-]{30,}", "[secret]"),
-    (r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/:@]+:[^\s/@]+@", r"\1[secret]@"),
-    (
-        r"""(?i)((?:[a-z0-9_.-]*(?:""" + _WORDS + r""")(?:[_-](?:id|key))?)["']?\s*[:=]\s*["']?)[^\s"',;&)\]\[}{]+""",
-        r"\1[secret]",
-    ),
-    (r"(?i)[\p{L}0-9._%+-]+@[\p{L}0-9-]+(?:\.[\p{L}0-9-]+)+", "[email]"),
-    (r"\b" + _DATE + r"\s?-\s?[1-8]\d{6}\b", "[rrn]"),
-    (
-        r"(?i)((?:주민(?:등록)?번호|외국인등록번호|\brrn\b|resident (?:registration )?(?:no|number))\D{0,10})\d{13}\b",
-        r"\1[rrn]",
-    ),
-    (r"\+82[ .-]?\(?0?\)?(?:1[016789]|2|[3-6][1-5]|70)[ .-]?\d{3,4}[ .-]?\d{4}\b", "[phone]"),
-    (r"\b01[016789][ .-]?\d{3,4}[ .-]?\d{4}\b", "[phone]"),
-    (r"\b0(?:2|[3-6][1-5]|70)[ .-]\d{3,4}[ .-]\d{4}\b|\(0(?:2|[3-6][1-5]|70)\)\s?\d{3,4}[ .-]\d{4}\b", "[phone]"),
-    (r"\+[1-9]\d{0,2}[ .-]\(?\d{1,4}\)?[ .-]\d{3,4}[ .-]?\d{3,4}\b", "[phone]"),
-)
-_CARD = r"\b[3-6]\d{3}[ -]?(?:\d[ -]?){9,14}\d\b"
-_CARD_HERE = re.compile(_CARD)
+BOUNDARY = r"\b"
+INVISIBLE = r"[\x{00AD}\x{180E}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2069}\x{FEFF}]"
 
 
-def redact(values: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """Return texts without personal data and secrets; nulls stay null, order stays."""
+def redact(values: pa.ChunkedArray | pa.Array, *, mask_ip: bool = False) -> pa.Array:
+    """Return texts without personal data and secrets; nulls stay null, order stays.
+
+    Args:
+        values: Texts.
+        mask_ip: IP addresses, too.
+    """
     chunked = values if isinstance(values, pa.ChunkedArray) else pa.chunked_array([values])
     if pa.types.is_dictionary(chunked.type):
         chunked = chunked.cast(chunked.type.value_type)
-    texts = pc.replace_substring_regex(pc.utf8_normalize(chunked, form="NFKC"), INVISIBLE, "")
-    texts = _without_cards(texts)
-    for pattern, replacement in PATTERNS:
-        texts = pc.replace_substring_regex(texts, pattern, replacement)
-    return _joined(texts)
+    plain = pc.replace_substring_regex(pc.utf8_normalize(chunked, form="NFKC"), INVISIBLE, "")
+    texts = plain
+    for checked in CHECKED:
+        texts = _proven(texts, checked)
+    wanted = (*PATTERNS, IP_ADDRESS) if mask_ip else PATTERNS
+    suspects = {hint: _joined(_holds(plain, hint)) for hint in {pattern.hint for pattern in wanted if pattern.hint}}
+    for hint, patterns in groupby(wanted, key=attrgetter("hint")):
+        texts = _hinted(texts, suspects.get(hint), list(patterns))
+    return _joined(pc.if_else(pc.equal(texts, plain), chunked, texts))
 
 
-def redact_text(text: str) -> str:
+def redact_text(text: str, *, mask_ip: bool = False) -> str:
     """Return one text without personal data and secrets.
 
     Example:
         >>> redact_text("login of kim@example.com with password=hunter2")
         'login of [email] with password=[secret]'
     """
-    return str(redact(pa.array([text], pa.string()))[0])
+    return str(redact(pa.array([text], pa.string()), mask_ip=mask_ip)[0])
 
 
-def redact_columns(table: Table, rows: pa.Table) -> pa.Table:
-    """Return rows of a table with every column the contract calls sensitive redacted."""
+def redact_columns(table: Table, rows: pa.Table, *, mask_ip: bool = False) -> pa.Table:
+    """Return rows of a table with every column the contract calls sensitive redacted; of JSON, every string in it."""
     for column in table.columns:
-        if column.sensitive and column.name in rows.column_names:
-            rows = rows.set_column(rows.column_names.index(column.name), column.name, redact(rows[column.name]))
+        if column.sensitive and column.name in rows.column_names and rows.num_rows:
+            of = _redact_json if column.kind is Kind.JSON else redact
+            place = rows.column_names.index(column.name)
+            clean = of(rows[column.name], mask_ip=mask_ip)
+            rows = rows.set_column(place, rows.schema.field(place).with_type(clean.type), clean)
     return rows
 
 
-def _without_cards(texts: Any) -> Any:
-    """Replace card numbers: candidates by pattern, verdict by checksum."""
-    suspect = pc.fill_null(pc.match_substring_regex(texts, _CARD), False)
+def _hinted(texts: Any, suspect: pa.Array | None, patterns: Sequence[Pattern]) -> Any:
+    """Replace what the patterns find, looking only at the suspect texts; without a mask at all."""
+    if suspect is None:
+        return _replaced(texts, patterns)
     if not pc.any(suspect).as_py():
         return texts
-    mended = [_CARD_HERE.sub(_card_or_not, text) for text in texts.filter(suspect).to_pylist()]
+    whole = _joined(texts)
+    return pc.replace_with_mask(whole, suspect, _joined(_replaced(whole.filter(suspect), patterns)))
+
+
+def _holds(texts: Any, regex: str) -> Any:
+    return pc.fill_null(pc.match_substring_regex(texts, regex), fill_value=False)
+
+
+def _replaced(texts: Any, patterns: Sequence[Pattern]) -> Any:
+    for pattern in patterns:
+        texts = pc.replace_substring_regex(texts, pattern.regex, pattern.replacement)
+    return texts
+
+
+def _proven(texts: Any, checked: Checked) -> Any:
+    """Replace what has the shape and passes the check."""
+    suspect = _holds(texts, rf"(?:^|[^\w.+-]){checked.regex.removeprefix(BOUNDARY)}")
+    if not pc.any(suspect).as_py():
+        return texts
+    mend = partial(_verdict, checked)
+    mended = [_compiled(checked.regex).sub(mend, text) for text in texts.filter(suspect).to_pylist()]
     return pc.replace_with_mask(_joined(texts), _joined(suspect), pa.array(mended, pa.string()))
+
+
+def _verdict(checked: Checked, found: re.Match[str]) -> str:
+    return f"[{checked.kind}]" if checked.holds(found.group()) else found.group()
+
+
+@cache
+def _compiled(regex: str) -> re.Pattern[str]:
+    """Return the pattern for Python, where a number may also not be part of a longer one with signs in it."""
+    return re.compile(rf"(?<![\w.+-]){regex.removeprefix(BOUNDARY)}", re.ASCII)
+
+
+def _redact_json(values: pa.ChunkedArray | pa.Array, *, mask_ip: bool = False) -> pa.Array:
+    """Return JSON with every string in it redacted: in the text as a whole a pattern could swallow a bracket."""
+    said = [None if text is None else json.loads(text) for text in values.to_pylist()]
+    strings: list[str] = []
+    for value in said:
+        _collect(value, strings)
+    clean = iter(redact(pa.array(strings, pa.string()), mask_ip=mask_ip).to_pylist())
+    return pa.array([None if v is None else canonical_json(_rebuilt(v, clean)) for v in said], pa.string())
+
+
+def _collect(value: Any, strings: list[str]) -> None:
+    if isinstance(value, str):
+        strings.append(value)
+    elif isinstance(value, list):
+        for item in value:
+            _collect(item, strings)
+    elif isinstance(value, dict):
+        for name in sorted(value):
+            _collect(value[name], strings)
+
+
+def _rebuilt(value: Any, clean: Any) -> Any:
+    if isinstance(value, str):
+        return next(clean)
+    if isinstance(value, list):
+        return [_rebuilt(item, clean) for item in value]
+    if isinstance(value, dict):
+        return {name: _named(name, _rebuilt(value[name], clean)) for name in sorted(value)}
+    return value
+
+
+def _named(name: str, value: Any) -> Any:
+    """Return a value of a JSON object, but nothing of a secret by its name."""
+    return "[secret]" if isinstance(value, str) and SECRET_NAME.fullmatch(name) else value
 
 
 def _joined(values: Any) -> pa.Array:
     joined = values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
     return joined if isinstance(joined, pa.Array) else pa.array([], values.type)
-
-
-def _card_or_not(found: re.Match[str]) -> str:
-    return "[card]" if passes_luhn(found.group()) else found.group()
-
-
-def passes_luhn(text: str) -> bool:
-    """Tell whether the digits of a text carry a valid check digit.
-
-    Reference: ISO/IEC 7812-1, annex B.
-    """
-    digits = [int(c) for c in text if c.isdigit()]
-    doubled = [d * 2 - 9 if d > 4 else d * 2 for d in digits[-2::-2]]
-    return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0

@@ -21,6 +21,7 @@ from aiops_jobs.core.incidents.correlation import CorrelationResult
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.tickets.come_true import one_ticket_each, stories
 from aiops_jobs.core.tickets.owners import Owners
+from aiops_jobs.core.tickets.redact import redact_text
 from aiops_jobs.core.tickets.subjects import (
     NOTHING_KNOWN,
     Around,
@@ -77,7 +78,7 @@ def to_suggestions(
     owners = Owners(items)
     subjects = [
         *incident_subjects(result, owners, policies, around),
-        *risk_subjects(risks, owners, policies, around.risks_gone),
+        *risk_subjects(risks, owners, policies, around),
     ]
     kinds = policies.tickets.finding_kinds
     foreseen = [row for row in risks.to_pylist() if row["finding_kind"] in kinds]
@@ -164,6 +165,7 @@ def _row(subject: Subject, calls: Sequence[KnownCall], endpoint: str, mode: str,
         "is_due": is_due,
         "sequence": earlier[-1].sequence + 1 if earlier else 0,
         "fields": subject.fields,
+        **subject.told,
     }
 
 
@@ -191,15 +193,15 @@ def _decide(
 
 def _outbox_row(row: Mapping[str, Any]) -> dict[str, Any]:
     payload = {
-        "title": row["title"],
-        "body": row["body"],
+        "title": redact_text(row["title"]),
+        "body": redact_text(row["body"]),
         "priority": row["priority"],
         "assignment_group": row["assignment_group"],
         "started_at": row["started_at"],
         "fields": dict(row["fields"]),
     }
     if row["ticket_action"] == "resolve":
-        payload["note"] = row["body"]
+        payload["note"] = payload["body"]
     copied = ("endpoint", "external_key", "sequence", "subject_id", "started_at", "ticket_action", "delivery_mode")
     identity = {name: row[name] for name in ("endpoint", "external_key", "ticket_action", "content_sha256", "sequence")}
     return {

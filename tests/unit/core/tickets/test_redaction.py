@@ -1,13 +1,21 @@
 import time
+from dataclasses import replace
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aiops_jobs.contracts.results import EVIDENCE
+from aiops_jobs.contracts.columns import attributes
+from aiops_jobs.contracts.results import EVIDENCE, INCIDENTS
+from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.tickets.redact import passes_luhn, redact, redact_columns, redact_text
+from aiops_jobs.core.tickets.sensitive import PATTERNS
 
+LOOSE = Table(
+    "loose", "one of anything", (replace(attributes, sensitive=True),), key=("attributes",), time="attributes"
+)
 JWT = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
 
 HARMFUL = [
@@ -121,3 +129,50 @@ def test_a_line_of_ten_megabytes_takes_a_moment():
     begin = time.process_time()
     redact(pa.array(["a" * 5_000_000 + "@" + "1" * 5_000_000]))
     assert time.process_time() - begin < 10
+
+
+@pytest.mark.parametrize("text", [text for text, _ in HARMFUL] + HARMLESS)
+def test_a_text_without_the_hint_of_a_pattern_has_no_match_of_it(text):
+    for pattern in PATTERNS:
+        if pc.match_substring_regex(pa.array([text]), pattern.regex)[0].as_py():
+            assert pc.match_substring_regex(pa.array([text]), pattern.hint)[0].as_py(), pattern.regex
+
+
+def test_of_json_every_string_is_redacted_and_every_secret_by_its_name():
+    rows = pa.table({"causal_chain": ['["from a@b.cd","-----BEGIN PRIVATE KEY-----\\nMII"]', None]})
+    told = redact_columns(INCIDENTS, rows)["causal_chain"].to_pylist()
+    assert told == ['["from [email]","[secret]"]', None]
+    facts = pa.table({"attributes": ['{"db_password":"hunter2","host":"10.0.0.1","n":3}']})
+    assert redact_columns(LOOSE, facts)["attributes"].to_pylist() == [
+        '{"db_password":"[secret]","host":"10.0.0.1","n":3}'
+    ]
+
+
+def test_addresses_of_hosts_go_only_where_the_policy_says_so():
+    said = "10.20.30.40:5432 and fe80:0:0:0:1:2:3:4 refused"
+    assert redact_text(said) == said
+    assert redact_text(said, mask_ip=True) == "[ip]:5432 and [ip] refused"
+
+
+def test_text_in_which_nothing_is_found_stays_as_it_came_whatever_its_signs():
+    for text in ("½ of ＡＢＣ", "결제 지연 ①", "a\u200bb"):
+        assert redact_text(text) == text
+
+
+@given(
+    st.sampled_from(
+        ["a", "1", " ", "@", ".", "-", "=", "password=", "eyJ", "+82", "4111 ", "curl -u ", "Bearer ", "암호"]
+    ),
+    st.sampled_from(["b", "9", "@", ".", ":", "=", "&", "/", " 1", "-----BEGIN PRIVATE KEY-----", "x@", "1-"]),
+)
+@settings(max_examples=10, deadline=None)
+def test_time_grows_with_the_length_of_a_text_whatever_stands_in_it(head, tail):
+    def took(size):
+        text = pa.array([head + tail * (size // len(tail)), (head + tail) * (size // len(head + tail))])
+        begin = time.process_time()
+        redact(text)
+        return time.process_time() - begin
+
+    took(1_000)
+    small = max(min(took(25_000) for _ in range(2)), 0.004)
+    assert took(200_000) < 8 * 4 * small  # eight times as long; quadratic would be 64 times
