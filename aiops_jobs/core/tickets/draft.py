@@ -99,8 +99,6 @@ def resolution_text(row: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> Dra
 
 def risk_text(finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None) -> DraftText:
     """Return what the ticket about a risk (of running out, of failing) says; ``assigned`` as in `IncidentFacts`."""
-
-
 def risk_text(finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> DraftText:
     """Return what the ticket about a risk (of running out, of failing) says."""
     confidence = finding.get("confidence_ratio")
