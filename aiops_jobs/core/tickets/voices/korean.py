@@ -44,6 +44,12 @@ KOREAN = Phrases(
         "traffic": "부하가 어디서 들어오는지, {entity}⟨이/가⟩ 감당할 수 있는지 확인하세요.",
         "unknown": "증상이 처음 나타난 {entity}부터 점검하세요.",
     },
+    assigned_by={
+        "catalogue": "서비스 카탈로그 기준",
+        "rule": "배정 규칙 기준",
+        "classifier": "유사 티켓의 처리 이력 기준",
+        "triage": "담당 미확인으로 분류 대기",
+    },
     title="{place}: {what}{scale}",
     more_services=", 서비스 {count}개 추가 영향",
     counted="알림 {alerts}건, 이상 징후 {findings}건",
@@ -67,6 +73,11 @@ KOREAN = Phrases(
     changes="관련 변경",
     announced="사전 공지",
     next_step="**다음 조치:** {step}",
+    assigned="**담당:** {group}{person} ({reason})",
+    nobody="미정",
+    on_call=", 당직 {person}",
+    target="**처리 기한:** {at_risk}유사 티켓의 {share}⟨이/가⟩ 기한을 넘겼습니다.",
+    at_risk="초과 위험. ",
     runbook="**런북:** {text}",
     page="이 장애의 상세 페이지",
     footer="{subject}. 판단 근거와 사용한 파일·버전 확인: {command}",
@@ -78,8 +89,7 @@ KOREAN = Phrases(
     risk_gone="위험이 해소되었습니다. {detected}에 마지막으로 확인되었고, 이후 점검에서는 발견되지 않았습니다.",
     digest_title="보류된 티켓 {count}건",
     digest_intro=(
-        "한 번의 실행에서 생성할 티켓이 {most}건을 넘어 아래 항목을 보류했습니다. "
-        "내용은 웨어하우스에 남아 있습니다."
+        "한 번의 실행에서 생성할 티켓이 {most}건을 넘어 아래 항목을 보류했습니다. 내용은 웨어하우스에 남아 있습니다."
     ),
     digest_more="외 {count}건",
     alike="{subject}, {opened}, 유사도 {share}",

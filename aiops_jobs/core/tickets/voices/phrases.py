@@ -24,6 +24,8 @@ class Phrases:
     """Titles of risks, by kind of finding."""
     next_steps: Mapping[str, str]
     """What to do, by kind of cause."""
+    assigned_by: Mapping[str, str]
+    """Why a group gets the ticket, by the step that decided."""
     title: str
     more_services: str
     counted: str
@@ -47,6 +49,11 @@ class Phrases:
     changes: str
     announced: str
     next_step: str
+    assigned: str
+    nobody: str
+    on_call: str
+    target: str
+    at_risk: str
     runbook: str
     page: str
     footer: str
