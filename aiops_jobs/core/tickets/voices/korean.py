@@ -78,8 +78,7 @@ KOREAN = Phrases(
     risk_gone="위험이 해소되었습니다. {detected}에 마지막으로 확인되었고, 이후 점검에서는 발견되지 않았습니다.",
     digest_title="보류된 티켓 {count}건",
     digest_intro=(
-        "한 번의 실행에서 생성할 티켓이 {most}건을 넘어 아래 항목을 보류했습니다. "
-        "내용은 웨어하우스에 남아 있습니다."
+        "한 번의 실행에서 생성할 티켓이 {most}건을 넘어 아래 항목을 보류했습니다. 내용은 웨어하우스에 남아 있습니다."
     ),
     digest_more="외 {count}건",
     alike="{subject}, {opened}, 유사도 {share}",
