@@ -93,7 +93,8 @@ class _Teller:
     # --- pieces -----------------------------------------------------------------------------------------------------
 
     def _rows(self, table: Table) -> list[dict[str, Any]]:
-        return self.facts[table].to_pylist()
+        rows: list[dict[str, Any]] = self.facts[table].to_pylist()
+        return rows
 
     def _own(self, table: Table) -> list[dict[str, Any]]:
         return [row for row in self._rows(table) if row["incident_id"] == self.row["incident_id"]]
