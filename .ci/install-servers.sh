@@ -37,6 +37,27 @@ if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
   echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf
 fi
 
+# Request Tracker and Redmine make an empty SQLite database as they are installed; the tests work on copies of it.
+if printf '%s\n' "${missing[@]}" | grep -qE '^(request-tracker5|redmine)$'; then
+  debconf-set-selections <<'ANSWERS'
+request-tracker5 request-tracker5/rtname string tests.example
+request-tracker5 request-tracker5/organization string tests.example
+request-tracker5 request-tracker5/correspondaddress string rt@tests.example
+request-tracker5 request-tracker5/commentaddress string rt-comment@tests.example
+request-tracker5 request-tracker5/webbaseurl string http://127.0.0.1
+request-tracker5 request-tracker5/webpath string
+request-tracker5 request-tracker5/handle-siteconfig-permissions boolean true
+request-tracker5 request-tracker5/initial-root-password password only-for-tests
+request-tracker5 request-tracker5/initial-root-password-confirm password only-for-tests
+request-tracker5 request-tracker5/dbconfig-install boolean true
+request-tracker5 request-tracker5/database-type select sqlite3
+redmine redmine/instances/default/dbconfig-install boolean true
+redmine redmine/instances/default/database-type select sqlite3
+redmine redmine/instances/default/default-language select en
+redmine redmine/current-instances string default
+ANSWERS
+fi
+
 log="$(mktemp)"
 options=(-y -qq --no-install-recommends -o Dpkg::Use-Pty=0 -o Dpkg::Options::=--force-confold -o DPkg::Lock::Timeout=300)
 apt-get update -qq -o Acquire::Retries=5 -o Acquire::Languages=none

@@ -78,7 +78,6 @@ def remediation(settings: Settings | None = None, *, progress: Callable[[str], N
 
     from aiops_jobs.adapters import clock
     from aiops_jobs.adapters.estate_places import Places
-    from aiops_jobs.adapters.executors import EXECUTORS
     from aiops_jobs.adapters.warehouse import SqlWarehouse
     from aiops_jobs.adapters.warehouse.remediation import SqlRemediationStore
     from aiops_jobs.core.runbooks.runbook import by_id
@@ -92,7 +91,7 @@ def remediation(settings: Settings | None = None, *, progress: Callable[[str], N
     file = settings.home.resolve() / STOP_FILE
     return Remediation(
         store=SqlRemediationStore(warehouse),
-        executors=connect("executors", EXECUTORS, settings.executors),
+        executors=executors(settings),
         runbooks=by_id(context.runbooks),
         policy=context.policies.remediation,
         people=settings.people,
@@ -103,6 +102,17 @@ def remediation(settings: Settings | None = None, *, progress: Callable[[str], N
         redact=redact_text,
         progress=context.progress,
     )
+
+
+def executors(settings: Settings) -> dict[str, Any]:
+    """Return every executor remediation may act through, by name; none of them is contacted.
+
+    Raises:
+        ConfigurationError: An executor's settings are wrong.
+    """
+    from aiops_jobs.adapters.executors import EXECUTORS
+
+    return connect("executors", EXECUTORS, settings.executors)
 
 
 @cache

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from benchmarks import disks, loads
+from benchmarks import disks, loads, tickets
 from benchmarks.tracks import Axis, scores_of, tracks_of
 
 Writer = Callable[[list[Path], Path], None]
@@ -114,6 +114,9 @@ DETECTOR = (
 )
 DETECTOR += " series, without history, score 0."
 
+DESK_COLUMNS = ("caller_id", "opened_by", "contact_type", "location", "category", "subcategory", "u_symptom", "cmdb_ci")
+DESK_COLUMNS += ("impact", "urgency", "priority", "knowledge", "u_priority_confirmation", "notify")
+
 PROTOCOLS: tuple[Protocol, ...] = (
     Protocol(
         "nab",
@@ -195,6 +198,22 @@ PROTOCOLS: tuple[Protocol, ...] = (
         note="34 failing drives: ± 13 points on recall are noise. History begins 18 days before the end of training.",
     ),
     Protocol(
+        "uci",
+        "tickets_uci_incident",
+        (
+            Figure("routing Acc@1", "acc1", "0.618 (logistic regression)", 0.64, 0.67),
+            Figure("routing Acc@3", "acc3", "0.837 (logistic regression)", 0.86, 0.88),
+            Figure("missed targets, average precision", "sla_AP", "0.471 (HistGB)", 0.49, 0.53),
+        ),
+        ("tickets_uci.py", "{data}", "--pred", "{out}"),
+        "eval_operations",
+        partial(tickets.predict, plan=tickets.Plan(DESK_COLUMNS, share=0.7)),
+        suffix="csv",
+        note="By what a ticket says when it is opened. The peers' figures were taken on the part that is not"
+        " beside this repository; on this part, with the same scorer, they reach 0.616, 0.852 (logistic regression)"
+        " and 0.427 (HistGB).",
+    ),
+    Protocol(
         "rca_sockshop",
         "rca_sockshop",
         (
@@ -267,6 +286,5 @@ NOT_YET = {
     "bizitobs": "the capacity forecaster knows days and weeks, not steps of ten seconds",
     "rul": "no model of remaining life",
     "logs": "no log templates",
-    "uci": "no router of tickets",
 }
 """Protocols nothing of ours answers yet, and why."""

@@ -1,4 +1,4 @@
-"""The main job: ingest, train, detect, forecast, score, correlate, deliver, report, maintain; one window, in order."""
+"""The main job: ingest, read back, train, detect, forecast, score, correlate, deliver, report, maintain; in order."""
 
 from __future__ import annotations
 

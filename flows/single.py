@@ -31,10 +31,12 @@ def single_flow(job: Job) -> Flow[..., list[str]]:
 
 
 train = single_flow(JOBS["train"])
+train_routing = single_flow(JOBS["train_routing"])
 detect = single_flow(JOBS["detect"])
 forecast = single_flow(JOBS["forecast"])
 score_failures = single_flow(JOBS["score_failures"])
 evaluate_causes = single_flow(JOBS["evaluate_causes"])
+read_back = single_flow(JOBS["read_back"])
 correlate = single_flow(JOBS["correlate"])
 deliver = single_flow(JOBS["deliver"])
 report = single_flow(JOBS["report"])

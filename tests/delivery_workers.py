@@ -2,6 +2,8 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
+from importlib import import_module
 from types import SimpleNamespace
 
 import alembic.command  # noqa: F401
@@ -12,6 +14,7 @@ from desks.itsm import Desk
 from itsm_sink import ItsmSink, Settings
 
 from aiops_jobs.adapters.http import HTTPClient
+from aiops_jobs.adapters.sinks import SINKS
 from aiops_jobs.adapters.warehouse import SqlWarehouse
 from aiops_jobs.core.policies import DeliveryPolicy, Policies
 from aiops_jobs.errors import ConnectorError
@@ -19,6 +22,8 @@ from aiops_jobs.jobs.deliver import dispatch
 from aiops_jobs.ports import Receipt, SinkTraits
 
 LAG_S = 1.0
+SLOWEST_S = 5.0
+"""How long a real system on a busy machine may work on a request whose sender died."""
 FASTER = DeliveryPolicy(
     max_age_s=1e9,
     max_per_hour=10**6,
@@ -72,14 +77,25 @@ def sinks_at(urls):
 
 def dispatch_for_ever(warehouse_url, urls, first):
     """Deliver what is due to every sink, again and again."""
+    sinks = list(sinks_at(urls).items())
+    _work(warehouse_url, sinks[first:] + sinks[:first], FASTER)
+
+
+def dispatch_to_one(warehouse_url, kind, settings, _first):
+    """Deliver what is due to one system of a kind the package knows, again and again."""
+    module_name, _, class_name = SINKS[kind].partition(":")
+    module = import_module(module_name)
+    sink = getattr(module, class_name)(kind, module.Settings(kind=kind, **settings))
+    _work(warehouse_url, [(kind, sink)], replace(FASTER, in_flight_s=SLOWEST_S))
+
+
+def _work(warehouse_url, sinks, policy):
     context = SimpleNamespace(
         warehouse=SqlWarehouse(warehouse_url),
         progress=lambda _: None,
-        policies=Policies(delivery=FASTER),
+        policies=Policies(delivery=policy),
         stopped=lambda: None,
     )
-    sinks = list(sinks_at(urls).items())
-    sinks = sinks[first:] + sinks[:first]
     while True:
         for name, sink in sinks:
             with suppress(ConnectorError):  # the warehouse may be busy

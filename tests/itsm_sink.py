@@ -115,6 +115,8 @@ def _ticket(row):
         content_sha256=row["content"],
         is_duplicate=row["duplicate_of"] is not None,
         merged_into=row["duplicate_of"],
+        acknowledged_at=_instant(row.get("acknowledged_at")),
+        **{name: row.get(name) for name in ("assignee", "resolution_code", "resolved_by", "cause", "reopen_count")},
     )
 
 

@@ -6,7 +6,7 @@ one home, the flows. Secrets it was given never reach an error text, and the lib
 | what happened                              | reading                | writing              |
 |--------------------------------------------|------------------------|----------------------|
 | name unknown, refused, no connection in time | `ConnectorUnavailable` | `ConnectorUnavailable` |
-| 408, 425, 429                              | `RateLimited`          | `RateLimited`        |
+| 408, 425, 429, 403 that asks to wait       | `RateLimited`          | `RateLimited`        |
 | 5xx, connection lost, deadline passed      | `ConnectorUnavailable` | `AmbiguousDelivery`  |
 | 401                                        | `CredentialsRefused`   | `CredentialsRefused` |
 | other 4xx, foreign redirect                | `ConnectorError`       | `ConnectorError`     |
@@ -268,7 +268,7 @@ class _Exchange:
         problem = f"{self.client.host} says: {said}" if said else f"{self.client.host} gives no reason"
         if pause_s is not None:
             problem += f"; it asks to wait {pause_s:g} s"
-        if status in LATER:
+        if status in LATER or (status == httpx.codes.FORBIDDEN and pause_s is not None):
             raise RateLimited(self.client.name, problem, status=status, retry_after_s=pause_s)
         if status >= httpx.codes.INTERNAL_SERVER_ERROR:
             kind = AmbiguousDelivery if self.is_write else ConnectorUnavailable

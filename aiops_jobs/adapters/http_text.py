@@ -79,11 +79,23 @@ def _messages(told: Any) -> Iterator[str]:
 
 
 def wait_s(headers: Mapping[str, str]) -> float | None:
-    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock."""
+    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock.
+
+    Without one, ``RateLimit-Reset`` in seconds where nothing remains (draft-ietf-httpapi-ratelimit-headers-02).
+    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date, by its own clock.
+
+    Without it, where ``X-RateLimit-Remaining`` is 0, until ``X-RateLimit-Reset`` (seconds since 1970).
+    """
     told = headers.get("retry-after", "").strip()
+    if not told and headers.get("ratelimit-remaining", "").strip() == "0":
+        told = headers.get("ratelimit-reset", "").strip()
     if told.isdigit():
         return float(told)
+    reset = headers.get("x-ratelimit-reset", "").strip()
+    is_spent = not told and headers.get("x-ratelimit-remaining", "").strip() == "0"
     try:
+        if is_spent:
+            return max(0.0, float(reset) - parsedate_to_datetime(headers["date"]).timestamp())
         return max(0.0, (parsedate_to_datetime(told) - parsedate_to_datetime(headers["date"])).total_seconds())
     except (KeyError, ValueError, TypeError):
         return None

@@ -11,7 +11,7 @@ import sys
 from cyclopts import App
 
 from aiops_jobs import __version__
-from aiops_jobs.cli import estate, proposals, run, runbooks, show, tickets
+from aiops_jobs.cli import estate, feedback, proposals, run, runbooks, show, tickets
 from aiops_jobs.errors import AiopsError
 
 app = App(name="aiops", help=__doc__.split("\n\n")[0], version=__version__, version_flags=["--version"])
@@ -24,6 +24,7 @@ app.command(show.explain)
 app.command(show.models)
 app.command(show.causes)
 app.command(tickets.app)
+app.command(feedback.label)
 app.command(show.quarantine)
 app.command(runbooks.knowledge)
 app.command(runbooks.app)

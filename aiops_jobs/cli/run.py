@@ -139,12 +139,15 @@ def check(*, json: bool = False) -> None:
     json:
         Print JSON instead of a table.
     """
-    from aiops_jobs.bootstrap import bootstrap
+    from aiops_jobs.bootstrap import bootstrap, executors
+    from aiops_jobs.settings import load_settings
 
-    context = bootstrap()
+    settings = load_settings()
+    context = bootstrap(settings)
     found = [("warehouse", c) for c in context.warehouse.check()]
-    found += [(f"source {name}", c) for name, source in sorted(context.sources.items()) for c in source.check()]
-    found += [(f"sink {name}", c) for name, sink in sorted(context.sinks.items()) for c in sink.check()]
+    others = {"source": context.sources, "sink": context.sinks, "executor": executors(settings)}
+    for kind, named in others.items():
+        found += [(f"{kind} {name}", c) for name, each in sorted(named.items()) for c in each.check()]
     rows = [
         {"part": part, "check": c.name, "result": "ok" if c.is_ok else "FAILED", "detail": c.detail, "remedy": c.remedy}
         for part, c in found

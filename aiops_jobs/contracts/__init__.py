@@ -5,7 +5,7 @@ To add a table: write a ``Table`` in the module of its shelf and list it there; 
 
 from __future__ import annotations
 
-from aiops_jobs.contracts import knowledge, operations, outcomes, remediation, results, telemetry
+from aiops_jobs.contracts import feedback, knowledge, operations, outcomes, remediation, results, telemetry
 from aiops_jobs.contracts.table import Column, Kind, Table
 
 HANDED_ON = (results.FINDINGS, results.ANOMALIES)
@@ -17,6 +17,7 @@ WAREHOUSE_TABLES: dict[str, Table] = {
         *results.RESULT_TABLES,
         *knowledge.KNOWLEDGE_TABLES,
         *outcomes.OUTCOME_TABLES,
+        *feedback.FEEDBACK_TABLES,
         *operations.OPERATION_TABLES,
         *remediation.REMEDIATION_TABLES,
     )

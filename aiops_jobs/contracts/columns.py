@@ -80,6 +80,7 @@ labels = _label("labels", "Remaining labels, as a JSON object with sorted keys."
 attributes = _json("attributes", "Remaining attributes, as a JSON object with sorted keys.")
 owner_team = _text("owner_team", "Team that owns the item.")
 assignment_group = _text("assignment_group", "Group that receives tickets about the item.")
+on_call = _text("on_call", "Person who takes tickets about the item first, as ticket systems name him or her.")
 service_criticality = _label(
     "service_criticality", "How much the business depends on it.", "critical", "high", "medium", "low"
 )
@@ -311,6 +312,14 @@ endpoint = _label("endpoint", "Configured sink.").required()
 ticket_action = _label("ticket_action", "What is suggested.", "create", "update", "resolve", "none").required()
 delivery_mode = _label("delivery_mode", "How far the sink may go.", "off", "log", "mock", "live").required()
 content_sha256 = _text("content_sha256", "Digest of title, body and fields; the same text is sent once.").required()
+assigned_by = _label(
+    "assigned_by", "Which step found the group; `triage`: none did.", "catalogue", "rule", "classifier", "triage"
+)
+assignment_reason = _text("assignment_reason", "Why it goes there, in one sentence.", sensitive=True)
+routing_model_version = _text("routing_model_version", "Classifier that was asked; joins to `model_versions`.")
+sla_miss_probability_ratio = _ratio("sla_miss_probability_ratio", "Calibrated probability that it is solved too late.")
+sla_model_version = _text("sla_model_version", "Model that gave that probability; joins to `model_versions`.")
+ASSIGNMENT = (assigned_by, assignment_reason, routing_model_version, sla_miss_probability_ratio, sla_model_version)
 outbox_id = _text("outbox_id", "Deterministic id of one intended call.").required()
 external_key = _text("external_key", "Key by which the ticket is found again; one ticket per key and sink.").required()
 payload = _json("payload", "What is to be sent, redacted.")
@@ -349,6 +358,44 @@ ticket_state = _label(
     "ticket_state", "State of the ticket, mapped.", "new", "in_progress", "resolved", "closed", "unknown"
 ).required()
 updated_at = _instant("updated_at", "Last change.")
+
+# --- feedback -------------------------------------------------------------------------------------------------------
+VERDICT_NUMBERS = {"false": 1, "true": 2, "insufficient_data": 7, "duplicate": 10}
+"""What people say about a conclusion of ours, with the ``verdict_id`` of OCSF's finding classes."""
+assignee = _text("assignee", "Person it is assigned to, as the ticket system names him or her.")
+acknowledged_at = _instant("acknowledged_at", "When a person first took it on; null: not known.")
+closed_by = _text("closed_by", "Who resolved or closed it, as the ticket system names him or her.")
+cause_text = _text("cause_text", "What people say the cause was, in their words.", sensitive=True)
+is_duplicate = _flag("is_duplicate", "Whether a person closed it as the duplicate of another.")
+merged_into = _text("merged_into", "Ticket it was merged into or is the duplicate of, by its key there.")
+reopen_count = _count("reopen_count", "How often it was opened again; null: the system does not count.")
+seen_at = _instant("seen_at", "When we last looked for it, by the clock on the wall.")
+label_id = _text("label_id", "Deterministic id of one verdict.").required()
+said_in = _text("said_in", "Ticket it was read from, as sink/key; null: a person told us.")
+label_number = _count(
+    "label_number", "Place among the verdicts from one ticket, or by people about one subject, from 0."
+).required()
+label_verdict = _label("label_verdict", "What it turned out to be.", *VERDICT_NUMBERS)
+verdict_number = Column("verdict_number", Kind.INTEGER, "The same, as OCSF numbers it: 1, 2, 7, 10.")
+author_kind = _label(
+    "author_kind", "Who says so: a person to us, a person through a ticket system, or a rule.", "human", "itsm", "rule"
+).required()
+author = _text("author", "Who says so; null: the ticket system does not tell.")
+labelled_at = _instant("labelled_at", "When it was said: the resolution of the ticket.").required()
+known_at = _instant("known_at", "When we learned it, by the clock on the wall; nothing before uses it.").required()
+is_self_generated = _flag("is_self_generated", "Whether our own call resolved the ticket: nothing is learned from it.")
+applies_to = _json("applies_to", "Series it is about when it was said, as a sorted JSON list of `[detector, series]`.")
+outcome_state = _label("outcome_state", "How its tickets stand; null: it has none.", "open", "resolved")
+time_to_detect_s = _seconds(
+    "time_to_detect_s", "From the begin of an incident to when it could first be known (MTTD is their mean)."
+)
+time_to_acknowledge_s = _seconds(
+    "time_to_acknowledge_s",
+    "From when an incident could first be known to when a person took on a ticket of it (MTTA is their mean).",
+)
+time_to_resolve_s = _seconds(
+    "time_to_resolve_s", "From the begin of an incident to the resolution of the last of its tickets (MTTR)."
+)
 
 # --- remediation ----------------------------------------------------------------------------------------------------
 ACTION_STATES = (
@@ -417,7 +464,7 @@ rows_late = _count("rows_late", "Rows older than the window, put aside as late."
 attempt_id = _text("attempt_id", "One try at a run.").required()
 host_process = _text("host_process", "Machine and process that tried.").required()
 prefect_flow_run_id = _text("prefect_flow_run_id", "Flow run in Prefect, if any.")
-path = _text("path", "Path inside the lake.").required()
+path = _text("path", "Path inside the lake; `warehouse/labels`: the verdicts known then.").required()
 sha256 = _text("sha256", "SHA-256 of the file.").required()
 rows = _count("rows", "Rows in the file.").required()
 first_event_at = _instant("first_event_at", "Earliest event in it.")

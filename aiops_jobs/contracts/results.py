@@ -278,6 +278,7 @@ TICKET_SUGGESTIONS = result_table(
         c.reason,
         c.content_sha256,
         c.policy_version,
+        *c.ASSIGNMENT,
     ),
     key=("suggestion_id",),
     time="started_at",

@@ -115,6 +115,7 @@ CONFIGURATION_ITEMS = Table(
         c.service_criticality,
         c.owner_team,
         c.assignment_group,
+        c.on_call,
         c.redundancy_group,
         c.valid_to,
         c.attributes,

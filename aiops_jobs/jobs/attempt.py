@@ -60,7 +60,8 @@ def attempt(
     now = warehouse.now()
     try:
         if isinstance(sink, EventSink):
-            outcome = tell_event(sink, row, mode=mode, guard=guard)
+            in_flight = timedelta(seconds=policy.in_flight_s)
+            outcome = tell_event(sink, row, mode=mode, guard=guard, in_flight=in_flight, warehouse=warehouse)
         else:
             outcome = tell_ticket(sink, row, mode=mode, guard=guard, warehouse=warehouse, policy=policy)
     except Stopped as stop:
@@ -101,7 +102,8 @@ def _again(
     if reason:
         return Attempt(DeliveryOutcome("dead", error=f"{reason}: {error}"), FAILED, told)
     wait = max(wait_before(row["attempt_count"], row["outbox_id"], policy), told or timedelta(0))
-    if is_unknown and not sink.traits.has_native_key and not isinstance(sink, EventSink):
+    is_looked_for = sink.traits.can_recall if isinstance(sink, EventSink) else not sink.traits.has_native_key
+    if is_unknown and is_looked_for:
         wait = max(wait, sink.traits.search_delay + timedelta(seconds=policy.in_flight_s))
     state = "unknown" if is_unknown else _before(row)
     return Attempt(DeliveryOutcome(state, error=str(error), retry_after=wait), FAILED, told)

@@ -18,10 +18,12 @@ from aiops_jobs.jobs.forecast import forecast
 from aiops_jobs.jobs.ingest import ingest
 from aiops_jobs.jobs.learn_patterns import learn_patterns
 from aiops_jobs.jobs.maintain import maintain
+from aiops_jobs.jobs.read_back import read_back
 from aiops_jobs.jobs.report import report
 from aiops_jobs.jobs.running import RunReport
 from aiops_jobs.jobs.score_failures import score_failures
 from aiops_jobs.jobs.train import train
+from aiops_jobs.jobs.train_routing import train_routing
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
 
@@ -40,7 +42,9 @@ class Job:
 
 
 AFTER_INGEST: tuple[Job, ...] = (
+    Job("read_back", read_back, "Read tickets back from their systems: state, verdict and cause, times."),
     Job("train", train, "Train and evaluate the failure and capacity models on what is known."),
+    Job("train_routing", train_routing, "Learn from closed tickets who solves what, and which targets are missed."),
     Job("detect", detect, "Judge the metrics of the window and record what is unusual."),
     Job("forecast", forecast, "Forecast saturating resources and their time to breach."),
     Job("score_failures", score_failures, "Score every disk and host with the champion failure model."),

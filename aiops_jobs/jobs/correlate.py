@@ -61,6 +61,8 @@ from aiops_jobs.jobs.earlier import (
     still_going,
 )
 from aiops_jobs.jobs.evaluate_causes import calibration_known_to
+from aiops_jobs.jobs.feedback import with_verdicts
+from aiops_jobs.jobs.model_inputs import desk_of
 from aiops_jobs.jobs.remembering import remembered, with_earlier
 from aiops_jobs.jobs.risks import remembered_risks, risks_gone, risks_to_speak_of
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
@@ -96,6 +98,7 @@ def correlate(context: Context, window: Window, as_of: datetime) -> RunReport:
         around = Around(
             runbooks=known_runbooks(run, everything, fitting),
             similar=with_earlier(run, similar, everything),
+            desk=desk_of(run),
             report_url=context.report_url,
         )
         suggested = _suggest(run, everything, around)
@@ -121,8 +124,11 @@ def _facts(run: Run) -> Facts:
         changes=run.read(CHANGES, Window(change_start(reach, policies), run.span.end)),
         items=run.read(CONFIGURATION_ITEMS, lasting),
         edges=run.read(TOPOLOGY_EDGES, lasting),
-        tickets=run.read(
-            TICKET_HISTORY, reach.extended(before=timedelta(seconds=policies.cost.lookback_s)), columns=PAST_COLUMNS
+        tickets=with_verdicts(
+            run,
+            run.read(
+                TICKET_HISTORY, reach.extended(before=timedelta(seconds=policies.cost.lookback_s)), columns=PAST_COLUMNS
+            ),
         ),
     )
 

@@ -18,7 +18,7 @@ from aiops_jobs.core.tickets.troubles import delivery_findings, overflow_digest
 from aiops_jobs.errors import Superseded
 from aiops_jobs.jobs.attempt import ANSWERED, DENIED, FAILED, REFUSED, Attempt, attempt
 from aiops_jobs.jobs.running import Run, RunReport, open_run, report_of
-from aiops_jobs.ports import Context, Filter, Sink, all_ok
+from aiops_jobs.ports import Context, EventSink, Filter, Sink, all_ok
 from aiops_jobs.window import Window
 
 log = logging.getLogger(__name__)
@@ -31,11 +31,12 @@ def deliver(context: Context, window: Window, as_of: datetime, *, limit: int = 1
     """Make at most ``limit`` calls per sink that are due; what cannot be answered now stays for the next run.
 
     The window names the run and nothing more: the outbox holds whatever was decided and not yet answered. What was
-    given up, and a sink that is paused, become findings of kind ``delivery``.
+    given up, and a sink that is paused, become findings of kind ``delivery``. Systems that keep tickets come first: the
+    events name the tickets made there.
     """
     with open_run(context, "deliver", window, as_of) as run:
         states: Counter[str] = Counter()
-        for name, sink in sorted(context.sinks.items()):
+        for name, sink in sorted(context.sinks.items(), key=lambda named: (isinstance(named[1], EventSink), named[0])):
             states += dispatch(context, sink, name, limit=limit, run_id=run.record.run_id)
         run.details.update(sorted(states.items()))
         _tell_troubles(run)

@@ -11,12 +11,14 @@ import pyarrow as pa
 from aiops_jobs.contracts.results import ANOMALIES, FINDINGS
 from aiops_jobs.contracts.telemetry import METRIC_POINTS
 from aiops_jobs.core.detectors.base import SeriesState
-from aiops_jobs.core.detectors.judging import Judgement, history_of, judge
+from aiops_jobs.core.detectors.judging import Judgement, history_of, judge, widened
 from aiops_jobs.core.features.grid import POINT_COLUMNS, encoded, series_blocks, to_grid
 from aiops_jobs.core.features.roles import UNJUDGED_ROLES, roles_of
+from aiops_jobs.core.feedback.leniency import Leniency
 from aiops_jobs.core.findings import in_progress, silent_series, to_anomalies, to_episodes, to_findings, to_silences
 from aiops_jobs.core.findings.anomalies import unstamped
 from aiops_jobs.core.policies import Policies
+from aiops_jobs.jobs.feedback import leniency_known
 from aiops_jobs.jobs.running import RunReport, open_run, report_of
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
@@ -32,8 +34,13 @@ SERIES_BLOCK = 1000
 
 @dataclass(slots=True)
 class Tally:
-    """What has been judged so far."""
+    """What has been judged so far.
 
+    Args:
+        leniency: What people's verdicts about earlier findings have widened.
+    """
+
+    leniency: Leniency
     anomalies: list[pa.Table] = field(default_factory=lambda: [unstamped(ANOMALIES).empty_table()])
     silences: list[pa.Table] = field(default_factory=list)
     series: list[pa.Table] = field(default_factory=list)
@@ -56,7 +63,7 @@ def detect(context: Context, window: Window, as_of: datetime) -> RunReport:
         region, long_region = (_region(run.span, as_of, run_up) for run_up in (RUN_UP, LONG_RUN_UP))
         points = _judgeable(run.read(METRIC_POINTS, history_of(long_region, policies), columns=POINT_COLUMNS), policies)
         version = policies.version("anomaly")
-        tally = Tally()
+        tally = Tally(leniency_known(run))
         for block in series_blocks(points, size=SERIES_BLOCK):
             context.progress(f"{JOB}: judging {block.num_rows} samples")
             _judge_block(block, (region, long_region), window, policies, tally)
@@ -95,11 +102,12 @@ def _judge_block(
     region, long_region = regions
     policy, version = policies.anomaly, policies.version("anomaly")
     grid = to_grid(points, history_of(long_region, policies), step_s=policy.step_s)
-    whole = judge(grid, region, policies)
+    whole = widened(judge(grid, region, policies), tally.leniency)
     older = in_progress(whole, policy)
     begun = [(whole.take(~older), region.start)]
     if older.any():
-        begun.append((judge(grid.take(older), long_region, policies), long_region.start + timedelta(days=1)))
+        long = widened(judge(grid.take(older), long_region, policies), tally.leniency)
+        begun.append((long, long_region.start + timedelta(days=1)))
     for judgement, since in begun:
         episodes = to_episodes(judgement, policy, since=since, alive_at=region.start)
         tally.anomalies.append(to_anomalies(judgement, episodes, policy_version=version))

@@ -17,6 +17,7 @@ from aiops_jobs.contracts.telemetry import TICKET_HISTORY
 from aiops_jobs.core.columns import rows_from_records
 from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.outcomes import evaluate, judged, match_outcomes
+from aiops_jobs.jobs.feedback import labels_held
 from aiops_jobs.jobs.running import INSTANT, Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
@@ -43,6 +44,7 @@ def evaluate_causes(context: Context, window: Window, as_of: datetime) -> RunRep
             closed_by_us=_closed_by_us(run),
             until=min(as_of, window.end),
             policy=policy,
+            labels=labels_held(run),
         )
         result = evaluate(judged(outcomes, known_rows(run, ROOT_CAUSES, reach).to_pylist()), policy)
         common = {

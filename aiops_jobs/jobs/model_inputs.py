@@ -16,14 +16,18 @@ from aiops_jobs.core.features.failures import Failures, to_failures
 from aiops_jobs.core.features.grid import POINT_COLUMNS, Grid, encoded, to_grid
 from aiops_jobs.core.features.roles import roles_of
 from aiops_jobs.core.features.smart import Readings, day_floor, to_readings
-from aiops_jobs.core.models import champion_at
+from aiops_jobs.core.models import SLA_RISK, TICKET_ROUTING, champion_at
+from aiops_jobs.core.models.routing import Router
+from aiops_jobs.core.models.sla_risk import SlaRisk
 from aiops_jobs.core.policies import MetricRole
+from aiops_jobs.jobs.feedback import with_verdicts
+from aiops_jobs.core.tickets.desk import Desk
 from aiops_jobs.jobs.running import Run
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
 
 HARDWARE_COLUMNS = ("observed_at", "entity_id", "host_name", "metric_name", "value")
-TICKET_COLUMNS = ("opened_at", "resolved_at", "entity_id", "cause_entity_id", "resolution_code")
+TICKET_COLUMNS = ("ticket_key", "opened_at", "resolved_at", "entity_id", "cause_entity_id", "resolution_code")
 MIN_HISTORY_S = 2 * 86400.0
 """With fewer samples than these make, a series is not forecast."""
 FRESH_S = 86400.0
@@ -109,10 +113,16 @@ def hardware_history(run: Run, *, lookback_s: float) -> Readings:
 
 
 def failure_history(run: Run, *, lookback_s: float) -> Failures:
-    """Read the tickets opened within the look-back, as far as they tell of failures."""
+    """Read the tickets opened within the look-back, and people's verdicts, as far as they tell of failures.
+
+    Where a verdict holds about a ticket of ours, it speaks and not the ticket's own row: what turned out to be false is
+    no failure, and what is the duplicate of another is counted with that one. Verdicts that are not sure enough, and
+    those on tickets that we have resolved ourselves, teach nothing.
+    """
     until = day_floor(known_until(run))
     window = Window(until - timedelta(seconds=lookback_s), until)
-    tickets = run.read(TICKET_HISTORY, window, columns=TICKET_COLUMNS)
+    least = run.context.policies.feedback.min_training_confidence_ratio
+    tickets = with_verdicts(run, run.read(TICKET_HISTORY, window, columns=TICKET_COLUMNS), least=least)
     return to_failures(tickets, run.context.policies.failure.failure_codes, until)
 
 
@@ -133,3 +143,15 @@ def _of_metrics(
     present = np.unique(codes)
     kept = [names[code] for code in present.tolist() if chosen[code]]
     return points.filter(pa.array(chosen[codes])), sorted(kept)
+
+
+def desk_of(run: Run) -> Desk:
+    """Return the champions that know who solves tickets and which are late, as of a run's knowledge cut."""
+    router = champion_of(run.context, TICKET_ROUTING, run.as_of)
+    risk = champion_of(run.context, SLA_RISK, run.as_of)
+    return Desk(
+        router=Router.from_dict(router.artefact["serving"]) if router else None,
+        router_version=router.version if router else None,
+        risk=SlaRisk.from_dict(risk.artefact["serving"]) if risk else None,
+        risk_version=risk.version if risk else None,
+    )

@@ -9,6 +9,8 @@ from typing import Any
 
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
+from aiops_jobs.core.feedback.outcomes import latest
 from aiops_jobs.core.reports import (
     INDEX,
     Facts,
@@ -79,6 +81,8 @@ def report_incident(context: Context, incident_id: str) -> RunReport:
         remedy = "`aiops tickets` and the page of the window list them."
         raise NotFoundError("incident", incident_id, remedy=remedy)
     window, as_of = _latest_telling(context, found[0])
+    told = context.warehouse.read(INCIDENT_OUTCOMES, where=[Filter("incident_id", incident_id)])["known_at"].to_pylist()
+    as_of = max([as_of, *told])
     with open_run(context, JOB, window, as_of, parameters={"incident": incident_id}) as run:
         facts = with_pictures(run, facts_of(run, [incident_id]), context.policies)
         (path,) = _write_pages(run, facts)
@@ -135,11 +139,22 @@ def _write_pages(run: Run, facts: Facts) -> list[str]:
 
 
 def _revised(run: Run, facts: Facts) -> list[str]:
-    """Return the incidents of the look-back that were over before the window, and about which more is known since."""
+    """Return the incidents that were over before the window, and about which more is known since.
+
+    That is, those of the look-back that the last correlation has revised, and those of which people have told more.
+    """
     shown = set(facts[r.INCIDENTS]["incident_id"].to_pylist())
     back = run.window.extended(before=_lookback(run))
     rows = run.context.warehouse.read(r.INCIDENTS, window=back).select(["incident_id", "as_of"]).to_pylist()
-    return sorted(row["incident_id"] for row in rows if row["as_of"] == run.as_of and row["incident_id"] not in shown)
+    known = {row["incident_id"] for row in rows if row["as_of"] == run.as_of}
+    known |= set(latest(_told_of(run.context, run.window.start, run.as_of)))
+    return sorted(known - shown)
+
+
+def _told_of(context: Context, since: datetime, until: datetime) -> list[dict[str, Any]]:
+    """Return what was learned in a time about what became of incidents."""
+    rows: list[dict[str, Any]] = context.warehouse.read(INCIDENT_OUTCOMES).to_pylist()
+    return [row for row in rows if since < row["known_at"] <= until]
 
 
 def _lookback(run: Run) -> timedelta:

@@ -14,6 +14,7 @@ from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import remediation as m
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.detectors.judging import band_of, history_of
 from aiops_jobs.core.features.grid import POINT_COLUMNS
@@ -21,6 +22,7 @@ from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import Facts
 from aiops_jobs.core.reports.outlook import chosen_risks
 from aiops_jobs.core.reports.plotting import chosen_anomalies, incident_windows, plot_window
+from aiops_jobs.jobs.feedback import leniency_known
 from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.jobs.running import INSTANT, Run
 from aiops_jobs.ports import Filter
@@ -96,6 +98,11 @@ def _of_incidents(run: Run, incidents: list[str], risks: list[str], *, whole: bo
     parts = (r.INCIDENT_ALERTS, r.PRIORITY_FACTORS, r.ROOT_CAUSES, r.EVIDENCE)
     tables = {table: _where(run, table, "incident_id", incidents) for table in (*parts, *ADVICE)}
     members = _texts(tables[r.INCIDENT_ALERTS], "member_id")
+    outcomes = _where(run, INCIDENT_OUTCOMES, "incident_id", incidents)
+    if whole:
+        reach = run.window.extended(before=LONGEST)
+        outcomes = _with(outcomes, _stored(run, INCIDENT_OUTCOMES, reach), *INCIDENT_OUTCOMES.key)
+    tables[INCIDENT_OUTCOMES] = outcomes
     tables[r.FINDINGS] = _where(run, r.FINDINGS, "finding_id", [*members, *risks])
     tables[r.ALERTS] = _where(run, r.ALERTS, "alert_id", members)
     tables[k.ALERT_SUPPRESSIONS] = _where(run, k.ALERT_SUPPRESSIONS, "alert_id", members)
@@ -189,12 +196,13 @@ def with_pictures(run: Run, facts: Facts, policies: Policies) -> Facts:
     reach = Window(min(w.start for w in needed), max(w.end for w in needed))
     points = run.read(t.METRIC_POINTS, reach, columns=POINT_COLUMNS)
     points = points.filter(pc.is_in(points["series_id"].cast(pa.string()), pa.array([*shown, *past], pa.string())))
+    leniency = leniency_known(run)
     forecasts = [_forecast_of(run, row["series_id"], row["issued_at"]) for row in risks]
     tables = {**facts.tables, r.CAPACITY_FORECASTS.name: pa.concat_tables([r.CAPACITY_FORECASTS.empty(), *forecasts])}
     return replace(
         facts,
         tables=tables,
-        bands={series: band_of(points, series, window, policies) for series, window in sorted(shown.items())},
+        bands={series: band_of(points, series, window, policies, leniency) for series, window in sorted(shown.items())},
         histories={series: _line(points, series, window) for series, window in sorted(past.items())},
         units=_units(points),
     )

@@ -88,6 +88,10 @@ class Run:
         self.rows_in += got.rows.num_rows
         return got.rows
 
+    def uses(self, item: InputFile) -> None:
+        """Count something that is no file of the lake as an input, such as the verdicts known at ``as_of``."""
+        self._inputs[item.path] = item
+
     @property
     def input_manifest_id(self) -> str | None:
         """Digest of all files read so far; null before the first."""

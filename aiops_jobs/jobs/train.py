@@ -39,9 +39,9 @@ def train(context: Context, window: Window, as_of: datetime) -> RunReport:
     """
     with open_run(context, JOB, window, as_of) as run:
         context.progress(f"{JOB}: {CAPACITY}")
-        _record(run, _try_capacity(run))
+        record(run, _try_capacity(run))
         context.progress(f"{JOB}: {FAILURE_RISK}")
-        _record(run, _try_failure(run))
+        record(run, _try_failure(run))
     return report_of(run)
 
 
@@ -64,7 +64,7 @@ def _try_failure(run: Run) -> tuple[Trial, Champion | None, Window]:
     return trial, champion, Window(end - timedelta(seconds=policy.lookback_s), end)
 
 
-def _record(run: Run, tried: tuple[Trial, Champion | None, Window]) -> None:
+def record(run: Run, tried: tuple[Trial, Champion | None, Window]) -> None:
     """Store the model if there is one, and queue what is known about it."""
     trial, champion, data = tried
     versions = run.context.warehouse.read(MODEL_VERSIONS, where=[Filter("model_name", trial.name)])

@@ -95,6 +95,9 @@ class Event:
     """Closing note of a ``resolve``."""
     previous: str | None = None
     """``Receipt.ref`` of the last event of this key, where one was kept: a chat message is changed, not posted anew."""
+    may_be_told: bool = False
+    """An earlier try may have been told: its answer was lost, or its sender died. A target that can be read
+    (``traits.can_recall``) is looked at first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +131,8 @@ class SinkTraits:
     """Longest body after rendering, in the system's own unit."""
     markup: str = "markdown"
     """What bodies are rendered to: markdown | text | html | adf | mrkdwn | adaptive_card | textile | jira_wiki"""
+    can_recall: bool = False
+    """Of an `EventSink`: what was told can be read there, and is looked for before it is told again."""
     scopes: tuple[str, ...] = ()
     """Permissions it needs, as the system calls them; ``aiops check`` shows and tries them."""
 

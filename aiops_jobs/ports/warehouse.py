@@ -14,7 +14,7 @@ from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.tickets.pacing import Pace
 from aiops_jobs.ports.checks import Check
 from aiops_jobs.ports.lake import InputFile
-from aiops_jobs.ports.sinks import DeliveryOutcome
+from aiops_jobs.ports.sinks import DeliveryOutcome, Ticket
 from aiops_jobs.window import Window
 
 
@@ -145,6 +145,17 @@ class Warehouse(Protocol):
 
     def retry_outbox(self, outbox_id: str) -> None:
         """Make a dead letter due again."""
+
+    def see_ticket(self, known: Mapping[str, Any], ticket: Ticket | None) -> bool:
+        """Record a ticket that was looked for; tell whether it was still the newest one of its key.
+
+        Args:
+            known: Row of ``tickets`` that was looked for.
+            ticket: As its system told it; null where it was not found.
+        """
+
+    def add_feedback(self, table: Table, rows: pa.Table) -> None:
+        """Add rows of ``labels`` or ``incident_outcomes``; what is there already stays as it is."""
 
     def opened_since(self, endpoint: str, since: datetime) -> int:
         """Return how many new tickets a sink has taken since an instant."""

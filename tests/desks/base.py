@@ -83,6 +83,8 @@ class HttpDesk:
     takes = "tickets"
     """tickets | events"""
     can_misbehave = True
+    tells_wait = True
+    """When it asks to wait it says for how long."""
 
     def __init__(self, folder):
         self.folder = folder
@@ -124,7 +126,7 @@ class HttpDesk:
             def _serve(self):
                 desk._serve(self)
 
-            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _serve  # noqa: N815 - names of http.server
+            do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_OPTIONS = _serve  # noqa: N815 - names of http.server
 
             def log_message(self, *_):
                 pass

@@ -28,6 +28,14 @@ class Desk:
             if t["external_key"] == external_key
         ]
 
+    def work(self, remote_key, **values):
+        """What a person does there: fields of the ticket as it is read back."""
+        path = self._folder / f"{remote_key}.json"
+        stored = json.loads(path.read_text())
+        if stored["state"] in {"resolved", "closed"} and values.get("state", "closed") not in {"resolved", "closed"}:
+            values |= {"resolved_at": None, "history": [*stored["history"], {"at": "", "act": "reopened"}]}
+        path.write_text(json.dumps(stored | values, default=str))
+
     def close(self, remote_key, duplicate_of=None):
         path = self._folder / f"{remote_key}.json"
         now = datetime(2026, 11, 20, 12, tzinfo=UTC).isoformat()

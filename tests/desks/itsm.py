@@ -49,6 +49,15 @@ class Desk(HttpDesk):
             if t["key"] == external_key
         ]
 
+    def work(self, remote_key, **values):
+        """What a person does there: fields of the ticket as it is read back."""
+        ticket = self._stored(remote_key)
+        if ticket["state"] in FINAL and values.get("state", "closed") not in FINAL:
+            values |= {"resolved_at": None, "reopen_count": ticket.get("reopen_count", 0) + 1}
+        told = {name: v.timestamp() if hasattr(v, "timestamp") else v for name, v in values.items()}
+        names = {"resolved_at": "closed", "merged_into": "duplicate_of"}
+        ticket.update({names.get(name, name): value for name, value in told.items() if name != "is_duplicate"})
+
     def close(self, remote_key, duplicate_of=None):
         self._stored(remote_key).update(state="closed", duplicate_of=duplicate_of, closed=time.time())
 

@@ -45,10 +45,9 @@ def test_a_fault_is_found_told_once_with_its_cause_and_what_helped_before(tmp_pa
 
 
 FALSE_ALARMS = {
-    6: "one critical latency finding of fifteen minutes, without alert or cause, gets a P3 ticket",
     7: "a healthy disk is given a 29 % risk of failing, and 20 % is enough to act",
 }
-"""What is known to be told although nothing is wrong: two weeks of twenty."""
+"""What is known to be told although nothing is wrong: one week of twenty."""
 
 
 @pytest.mark.parametrize(

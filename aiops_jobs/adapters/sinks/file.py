@@ -1,5 +1,8 @@
 """A ticket desk in a folder: one JSON document a ticket, numbered, with its history; for trying out and for tests.
 
+People work on a ticket by writing into its file: ``state``, ``resolved_at``, ``resolution_code``, ``cause``,
+``resolved_by``, ``acknowledged_at``, ``assignee``, ``is_duplicate``, ``merged_into``.
+
 It behaves like an ITSM system without a key of its own: it would gladly create two tickets for one incident. That there
 is one is the work of the delivery engine.
 """
@@ -170,7 +173,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 def _ticket(stored: Mapping[str, Any]) -> Ticket:
     def instant(name: str) -> datetime | None:
-        return datetime.fromisoformat(stored[name]) if stored[name] else None
+        return datetime.fromisoformat(stored[name]) if stored.get(name) else None
 
     return Ticket(
         remote_key=stored["number"],
@@ -186,4 +189,9 @@ def _ticket(stored: Mapping[str, Any]) -> Ticket:
         assignee=stored.get("assignee"),
         is_duplicate=stored.get("is_duplicate", False),
         merged_into=stored.get("merged_into"),
+        resolution_code=stored.get("resolution_code"),
+        cause=stored.get("cause"),
+        resolved_by=stored.get("resolved_by"),
+        acknowledged_at=instant("acknowledged_at"),
+        reopen_count=sum(item["act"] == "reopened" for item in stored["history"]),
     )

@@ -22,7 +22,7 @@ from aiops_jobs.errors import ConfigurationError, ConnectorError, ConnectorUnava
 
 SETTING = "warehouse_url"
 CONNECTOR = "warehouse"
-MIGRATE = "Run `aiops check --migrate` or any job: both bring the schema to the newest version."
+MIGRATE = "Run `aiops check` or any job: both bring the schema to the newest version."
 POSTGRES_NAMES = {"postgres", "postgresql", "postgresql+psycopg"}
 NETWORK_FILE_SYSTEMS = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "fuse.sshfs"}
 SESSION_SETTINGS = {

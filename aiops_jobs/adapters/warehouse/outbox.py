@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NoReturn
 
 import sqlalchemy as sa
 
 from aiops_jobs.adapters.warehouse import process
-from aiops_jobs.adapters.warehouse.schema import insert_into, sql_table
-from aiops_jobs.contracts.constraints import MaxLength
+from aiops_jobs.adapters.warehouse.schema import sql_table
+from aiops_jobs.adapters.warehouse.seen import see, storable
 from aiops_jobs.contracts.operations import TICKET_OUTBOX, TICKETS
-from aiops_jobs.contracts.table import Table
 from aiops_jobs.errors import NotFoundError, Superseded
-from aiops_jobs.ports import DeliveryOutcome, Ticket
+from aiops_jobs.ports import DeliveryOutcome
 
 WAITING = ("pending", "unknown")
 UNSETTLED = (*WAITING, "sending")
@@ -22,6 +22,7 @@ DIGEST = "digest"
 """Prefix of the keys of tickets that speak for those held back."""
 
 _OUTBOX = sql_table(TICKET_OUTBOX)
+_BEFORE = _OUTBOX.alias()
 _TICKETS = sql_table(TICKETS)
 
 
@@ -46,7 +47,7 @@ def claim(
         ``sending`` may have been; and what is known of the ticket: ``known_remote_key``, ``known_state``, ``told_at``
         (when a call about it was last answered).
     """
-    columns, before = _OUTBOX.c, _OUTBOX.alias()
+    columns, before = _OUTBOX.c, _BEFORE
     is_abandoned = (columns.lease_until <= now) | columns.holder.in_(_dead_holders(connection, endpoint))
     is_due = sa.or_(
         columns.outbox_state.in_(WAITING) & (columns.next_attempt_at.is_(None) | (columns.next_attempt_at <= now)),
@@ -129,7 +130,7 @@ def settle(connection: sa.Connection, row: Mapping[str, Any], outcome: DeliveryO
     ticket = outcome.ticket
     values = {
         "outbox_state": outcome.state,
-        "last_error": _storable(outcome.error),
+        "last_error": storable(outcome.error),
         "next_attempt_at": now + outcome.retry_after if outcome.retry_after is not None else None,
         "settled_at": now,
         "lease_until": None,
@@ -138,12 +139,15 @@ def settle(connection: sa.Connection, row: Mapping[str, Any], outcome: DeliveryO
     if outcome.is_untried:
         values["attempt_count"] = _OUTBOX.c.attempt_count - 1
     if ticket is not None:
-        values |= {"remote_key": _storable(ticket.remote_key), "remote_url": _storable(ticket.remote_url)}
+        values |= {"remote_key": storable(ticket.remote_key), "remote_url": storable(ticket.remote_url)}
     settled = sa.update(_OUTBOX).where(_ours(row), _OUTBOX.c.outbox_state == "sending").values(**values)
     if connection.execute(settled).rowcount != 1:
         _lost(connection, row)
     if ticket is not None:
-        _see(connection, row, ticket, now, is_delivered=outcome.state == "sent")
+        place = {name: row[name] for name in ("endpoint", "external_key", "subject_id")}
+        written = row["content_sha256"] if outcome.state == "sent" else None
+        # words of people are redacted before they are kept, which is the work of who reads tickets back
+        see(connection, place, replace(ticket, cause=None), now, digest=written, keep=("cause_text",))
 
 
 def _ours(row: Mapping[str, Any]) -> sa.ColumnElement[bool]:
@@ -171,42 +175,3 @@ def _dead_holders(connection: sa.Connection, endpoint: str) -> list[str]:
     columns = _OUTBOX.c
     query = sa.select(columns.holder).where(columns.endpoint == endpoint, columns.outbox_state == "sending").distinct()
     return sorted(name for name in connection.execute(query).scalars() if process.is_dead(name))
-
-
-def _see(
-    connection: sa.Connection, row: Mapping[str, Any], ticket: Ticket, now: datetime, *, is_delivered: bool
-) -> None:
-    """Write the ticket as last seen; what the sink did not tell stays as it was known."""
-    digest = ticket.content_sha256 or (row["content_sha256"] if is_delivered else None)
-    seen = {
-        "endpoint": row["endpoint"],
-        "external_key": row["external_key"],
-        "remote_key": ticket.remote_key,
-        "remote_url": ticket.remote_url,
-        "subject_id": row["subject_id"],
-        "ticket_state": ticket.state,
-        "title": ticket.title,
-        "priority": ticket.priority,
-        "assignment_group": ticket.assignment_group,
-        "opened_at": ticket.opened_at or now,
-        "updated_at": ticket.updated_at,
-        "resolved_at": ticket.resolved_at,
-        "content_sha256": digest or "",
-    }
-    seen = {name: _storable(value, TICKETS, name) for name, value in seen.items()}
-    insert = insert_into(connection, _TICKETS).values(**seen)
-    values: dict[str, Any] = {name: insert.excluded[name] for name in seen if name not in TICKETS.key}
-    for name in ("remote_url", "assignment_group", "updated_at"):
-        values[name] = sa.func.coalesce(insert.excluded[name], _TICKETS.c[name])
-    untold = {"opened_at": ticket.opened_at, "content_sha256": digest}
-    values |= {name: _TICKETS.c[name] for name, value in untold.items() if value is None}
-    connection.execute(insert.on_conflict_do_update(index_elements=list(TICKETS.key), set_=values))
-
-
-def _storable(value: Any, table: Table | None = None, name: str = "") -> Any:
-    """Return a text of a foreign system as a database can hold it: an odd title must not lose the receipt."""
-    if not isinstance(value, str):
-        return value
-    text = value.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    limits = [rule.limit for rule in table.column(name).constraints if isinstance(rule, MaxLength)] if table else []
-    return text[: min(limits)] if limits else text

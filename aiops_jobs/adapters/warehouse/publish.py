@@ -176,10 +176,10 @@ def add_calls(connection: sa.Connection, rows: pa.Table, now: datetime) -> None:
     """Put calls into the outbox, decided ``now``; one already there keeps its state."""
     place = rows.schema.get_field_index("enqueued_at")
     stamp = pa.array([now] * rows.num_rows, rows.schema.field(place).type)
-    _add_new(connection, TICKET_OUTBOX, rows.set_column(place, rows.schema.field(place), stamp))
+    add_new(connection, TICKET_OUTBOX, rows.set_column(place, rows.schema.field(place), stamp))
 
 
-def _add_new(connection: sa.Connection, table: Table, rows: pa.Table) -> None:
+def add_new(connection: sa.Connection, table: Table, rows: pa.Table) -> None:
     """Insert rows whose key is new; the others keep their state."""
     if not rows.num_rows:
         return

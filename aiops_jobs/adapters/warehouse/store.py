@@ -11,20 +11,20 @@ import pyarrow as pa
 import sqlalchemy as sa
 
 from aiops_jobs.adapters import clock as wall_clock
-from aiops_jobs.adapters.warehouse import outbox, runs
+from aiops_jobs.adapters.warehouse import outbox, runs, seen
 from aiops_jobs.adapters.warehouse import pace as pacing
 from aiops_jobs.adapters.warehouse.engine import Database
 from aiops_jobs.adapters.warehouse.filters import column_of, condition, inside
 from aiops_jobs.adapters.warehouse.leases import LeaseKeeper, SqlLease
 from aiops_jobs.adapters.warehouse.migration import Schema
-from aiops_jobs.adapters.warehouse.publish import add_calls, prepared, publish
+from aiops_jobs.adapters.warehouse.publish import add_calls, add_new, prepared, publish
 from aiops_jobs.adapters.warehouse.schema import sql_table
 from aiops_jobs.adapters.warehouse.transfer import conforming, fetch
 from aiops_jobs.contracts import Table
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.core.tickets.pacing import Pace
 from aiops_jobs.errors import AiopsError, Superseded
-from aiops_jobs.ports import Check, DeliveryOutcome, Filter, Lease, Publication, RunRecord
+from aiops_jobs.ports import Check, DeliveryOutcome, Filter, Lease, Publication, RunRecord, Ticket
 from aiops_jobs.window import Window
 
 
@@ -206,6 +206,19 @@ class SqlWarehouse:
         self._schema.ensure_current()
         with self.database.writing() as connection:
             outbox.retry(connection, outbox_id, self._clock())
+
+    def see_ticket(self, known: Mapping[str, Any], ticket: Ticket | None) -> bool:
+        """Record a ticket that was looked for; tell whether it was still the newest one of its key."""
+        self._schema.ensure_current()
+        place = {name: known[name] for name in ("endpoint", "external_key", "subject_id")}
+        with self.database.writing() as connection:
+            return seen.see_again(connection, place, ticket, known["remote_key"], self._clock())
+
+    def add_feedback(self, table: Table, rows: pa.Table) -> None:
+        """Add what people said, or what became of incidents; what is there already stays as it is."""
+        self._schema.ensure_current()
+        with self.database.writing() as connection:
+            add_new(connection, table, conforming(table, rows))
 
     def opened_since(self, endpoint: str, since: datetime) -> int:
         """Return how many new tickets a sink has taken since an instant."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from aiops_jobs.core.detectors import detector_of
 from aiops_jobs.core.detectors.base import Bands
 from aiops_jobs.core.features.grid import INSTANT, Grid, to_grid
+from aiops_jobs.core.feedback.leniency import Leniency
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
 
@@ -66,11 +67,34 @@ def judge(grid: Grid, region: Window, policies: Policies, *, detector: str = DEF
     return Judgement(grid.between(region.start, region.end), whole, detector)
 
 
-def band_of(points: pa.Table, series_id: str, window: Window, policies: Policies) -> pa.Table:
+def widened(judgement: Judgement, leniency: Leniency | None) -> Judgement:
+    """Return the judgement with the bands as wide as people's verdicts make them; a score of 1 stays the edge."""
+    grid, bands = judgement.grid, judgement.bands
+    names = grid.series["series_id"].cast(pa.string()).to_pylist() if leniency else []
+    factor = leniency.widths(names, grid.times_us, judgement.detector) if leniency else None
+    if factor is None:
+        return judgement
+    wide = Bands(
+        expected=bands.expected,
+        lower=bands.expected - (bands.expected - bands.lower) * factor,
+        upper=bands.expected + (bands.upper - bands.expected) * factor,
+        scores=bands.scores / factor,
+        states=bands.states,
+    )
+    return Judgement(grid, wide, judgement.detector)
+
+
+def band_of(
+    points: pa.Table, series_id: str, window: Window, policies: Policies, leniency: Leniency | None = None
+) -> pa.Table:
     """Return value and band of one series, a row a bucket: what a chart shows.
 
     Args:
         points: ``metric_points`` of `history_of` the window; rows of other series are ignored.
+        series_id: Which series.
+        window: What is shown.
+        policies: As it was judged.
+        leniency: What people's verdicts have widened.
 
     Returns:
         ``observed_at`` (begin of the bucket), ``value``, ``expected``, ``lower``, ``upper``, ``score``; null where
@@ -78,7 +102,7 @@ def band_of(points: pa.Table, series_id: str, window: Window, policies: Policies
     """
     rows = points.filter(pc.equal(points["series_id"].cast(pa.string()), series_id))
     grid = to_grid(rows, history_of(window, policies), step_s=policies.anomaly.step_s)
-    verdict = judge(grid, window, policies)
+    verdict = widened(judge(grid, window, policies), leniency)
     columns = {"observed_at": pa.array(verdict.grid.times_us, INSTANT)}
     bands = verdict.bands
     named = {"value": verdict.grid.values, "expected": bands.expected, "lower": bands.lower, "upper": bands.upper}

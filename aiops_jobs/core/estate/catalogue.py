@@ -107,3 +107,8 @@ GROUPS: dict[str, str] = {
     "network": "Network Operations",
 }
 """Assignment group of each team."""
+
+
+def on_call(team: str) -> str:
+    """Return whom ticket systems know as the person on call of a team."""
+    return f"{team}.on-call@example.com"

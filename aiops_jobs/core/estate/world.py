@@ -165,12 +165,14 @@ def to_configuration_items(world: World, spec: EstateSpec) -> pa.Table:
             "service_criticality": item.criticality,
             "owner_team": item.team,
             "assignment_group": cat.GROUPS[item.team],
+            "on_call": cat.on_call(item.team),
             "redundancy_group": item.redundancy_group,
             "attributes": item.attributes,
             "source": spec.source,
         }
         if item.entity_id == "service/mail":
-            former = {"owner_team": "platform", "assignment_group": cat.GROUPS["platform"]}
+            team = "platform"
+            former = {"owner_team": team, "assignment_group": cat.GROUPS[team], "on_call": cat.on_call(team)}
             rows.append({**row, **former, "valid_from": born, "valid_to": moved})
             rows.append({**row, "valid_from": moved, "valid_to": None})
         else:

@@ -76,6 +76,7 @@ def match_outcomes(
     closed_by_us: AbstractSet[str],
     until: datetime,
     policy: OutcomePolicy,
+    labels: Iterable[Row] = (),
 ) -> list[Outcome]:
     """Return at most one outcome for each incident and one incident for each ticket.
 
@@ -86,6 +87,8 @@ def match_outcomes(
         closed_by_us: Keys of the tickets that a call of ours has resolved.
         until: Tickets resolved later are not known yet.
         policy: Slack, and resolution codes that tell no cause.
+        labels: Verdicts that hold. Where one tells the cause of an incident, no ticket does; where one says false or
+            duplicate, there is none.
     """
     known = sorted(incidents, key=lambda row: (row["started_at"], row["incident_id"]))
     by_id = {row["incident_id"]: row for row in known}
@@ -93,7 +96,7 @@ def match_outcomes(
     for row in known:
         for place in places_of(row):
             places[place].append(row)
-    found: dict[str, Outcome] = {}
+    found, settled = _labelled(labels, by_id)
     usable = [t for t in tickets if _tells(t, until, policy) and t["ticket_key"] not in closed_by_us]
     usable.sort(key=lambda t: (own.get(t["ticket_key"]) not in by_id, t["opened_at"], t["ticket_key"]))
     for ticket in usable:
@@ -102,7 +105,24 @@ def match_outcomes(
             found[incident["incident_id"]] = Outcome(
                 incident["incident_id"], incident["started_at"], ticket["ticket_key"], ticket["cause_entity_id"]
             )
-    return sorted(found.values(), key=lambda outcome: (outcome.started_at, outcome.incident_id))
+    told = [outcome for outcome in found.values() if outcome.incident_id not in settled]
+    return sorted(told, key=lambda outcome: (outcome.started_at, outcome.incident_id))
+
+
+def _labelled(labels: Iterable[Row], incidents: Mapping[str, Row]) -> tuple[dict[str, Outcome], set[str]]:
+    """Return the outcomes that people's verdicts tell, and the incidents about which no ticket is asked any more."""
+    about = [r for r in labels if r["subject_id"] in incidents and not r["is_self_generated"]]
+    found = {
+        row["subject_id"]: Outcome(
+            row["subject_id"],
+            incidents[row["subject_id"]]["started_at"],
+            row["remote_key"] or row["label_id"],
+            row["cause_entity_id"],
+        )
+        for row in about
+        if row["label_verdict"] == "true" and row["cause_entity_id"]
+    }
+    return found, {row["subject_id"] for row in about if row["label_verdict"] in {"false", "duplicate"}}
 
 
 def places_of(incident: Row) -> set[str]:

@@ -17,7 +17,15 @@ from aiops_jobs.core.columns import OPEN, SECOND, Bools, Ints, micros_of, texts_
 from aiops_jobs.core.policies.cost import CostPolicy
 
 SERVICE = "service/"
-PAST_COLUMNS = ("opened_at", "resolved_at", "resolution_code", "cause_entity_id", "service_name", "entity_id")
+PAST_COLUMNS = (
+    "ticket_key",
+    "opened_at",
+    "resolved_at",
+    "resolution_code",
+    "cause_entity_id",
+    "service_name",
+    "entity_id",
+)
 """All that is read of ``ticket_history``."""
 
 

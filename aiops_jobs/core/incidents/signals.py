@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aiops_jobs.core.columns import Floats, Ints, codes_of, floats_of, micros_of, plain
+from aiops_jobs.core.incidents.lines import Lines
 from aiops_jobs.core.incidents.readings import Readings
 
 LOG_COLUMNS = ("observed_at", "service_name", "host_name", "severity_text", "body")
@@ -75,6 +76,11 @@ class Signals:
     spans: pa.Table
     readings: Readings | None = None
     """Raw metrics; none: they were not read."""
+
+    @cached_property
+    def lines(self) -> Lines:
+        """All log records, by who wrote them."""
+        return Lines(self.logs.select(LOG_COLUMNS))
 
     @cached_property
     def bad_logs(self) -> pa.Table:

@@ -16,6 +16,10 @@ MIN_SPANS = 20
 """Fewer spans say nothing."""
 MIN_MOVED, FAR_MOVED = 3.0, 20.0
 """Metrics that moved less far, in units of how far they usually stray, say nothing; this far, they say all they can."""
+MIN_SIGMAS, MANY_SIGMAS = 8.0, 100.0
+"""Kinds of lines that surprise less, in standard deviations, say nothing; this much, they say all they can."""
+MOST_SHOWN = 80
+"""Characters of a line shown in a statement."""
 MIN_NAME = 4
 """Shorter names occur in texts by chance."""
 
@@ -24,7 +28,7 @@ def hear(case: Case, candidate: Candidate) -> None:
     """Add to a candidate what metrics, logs and traces say about its entity."""
     if candidate.entity is None or candidate.cause_kind == "traffic":
         return
-    logs = max(_surge(case, candidate), _named(case, candidate))
+    logs = max(_surge(case, candidate), _named(case, candidate), _unusual_lines(case, candidate))
     candidate.features["logs"] = (0.5 if candidate.change_id else 1.0) * logs
     candidate.features["traces"] = (1.0 if candidate.cause_kind == "dependency" else 0.6) * _traces(case, candidate)
     candidate.features["metrics"] = 0.5 * _readings(case, candidate)
@@ -69,6 +73,21 @@ def _surge(case: Case, candidate: Candidate) -> float:
     where = {"severity_text": ["ERROR", "FATAL"], **({"service_name": service} if service else {"host_name": host})}
     candidate.proofs.append(Proof("log", text, "log_records", where, *sick, value=after))
     return min(0.7, math.log10((after + 1) / (usual + 1)) / 2)
+
+
+def _unusual_lines(case: Case, candidate: Candidate) -> float:
+    """An entity writes what it did not write before, compared with all it writes."""
+    service, host = _owner(case, candidate.entity or "")
+    column, owner = ("service_name", service) if service else ("host_name", host)
+    if not owner:
+        return 0.0
+    found = case.world.signals.lines.unusual(column, owner, case.calm_window, case.sick_window)
+    if found is None or found.sigmas < MIN_SIGMAS or found.count < MIN_RECORDS:
+        return 0.0
+    text = f"`{owner}` wrote `{found.piece[:MOST_SHOWN]}` {found.count} times, {found.expected:.0f} were usual."
+    where = {column: owner, "body_contains": found.piece}
+    candidate.proofs.append(Proof("log", text, "log_records", where, *case.sick_window, value=float(found.count)))
+    return min(0.7, math.log(found.sigmas / MIN_SIGMAS) / math.log(MANY_SIGMAS / MIN_SIGMAS))
 
 
 def _named(case: Case, candidate: Candidate) -> float:

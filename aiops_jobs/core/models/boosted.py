@@ -89,19 +89,22 @@ class Trees:
         return cls(**{field.name: np.asarray(data[field.name]) for field in fields(cls)})
 
 
-def fit_trees(matrix: Matrix, labels: Bools, *, stands_for: float = 1.0) -> Trees:
+def fit_trees(
+    matrix: Matrix, labels: Bools, *, stands_for: float = 1.0, settings: Mapping[str, Any] = SETTINGS
+) -> Trees:
     """Fit trees to labels; the same rows in the same order give the same bytes.
 
     Args:
         matrix: ``(R, F)``, ``nan`` is missing.
         labels: ``(R,)``, both kinds present.
         stands_for: How many negative cases each negative row stands for: the log-odds are those of all cases.
+        settings: Of scikit-learn's estimator.
     """
     from sklearn.ensemble import HistGradientBoostingClassifier
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1, user_api="openmp"):
-        fitted = HistGradientBoostingClassifier(**SETTINGS).fit(matrix, labels)
+        fitted = HistGradientBoostingClassifier(**settings).fit(matrix, labels)
     grown = [stage[0].nodes for stage in fitted._predictors]  # noqa: SLF001 - there is no public way to the nodes
     return _to_trees(grown, float(fitted._baseline_prediction.ravel()[0]) - math.log(stands_for))  # noqa: SLF001
 

@@ -12,12 +12,14 @@ from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTH
 from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
 from aiops_jobs.core.policies.cost import CostPolicy
 from aiops_jobs.core.policies.delivery import DeliveryPolicy
+from aiops_jobs.core.policies.feedback import FeedbackPolicy
 from aiops_jobs.core.policies.grouping import CorrelationRule, PatternPolicy
 from aiops_jobs.core.policies.ingestion import IngestPolicy
 from aiops_jobs.core.policies.judging import AnomalyPolicy, CapacityPolicy, FailurePolicy
 from aiops_jobs.core.policies.knowledge import OutcomePolicy, SimilarityPolicy
 from aiops_jobs.core.policies.remediation import Allowed, RemediationPolicy, RunbookPolicy
 from aiops_jobs.core.policies.reporting import ReportPolicy, TicketPolicy
+from aiops_jobs.core.policies.routing import RoutingPolicy, RoutingRule
 from aiops_jobs.core.policies.suppression import SuppressionPolicy
 from aiops_jobs.identity import canonical_json, digest
 
@@ -34,6 +36,7 @@ __all__ = [
     "CostPolicy",
     "DeliveryPolicy",
     "FailurePolicy",
+    "FeedbackPolicy",
     "IngestPolicy",
     "MetricRole",
     "OutcomePolicy",
@@ -42,6 +45,8 @@ __all__ = [
     "PriorityPolicy",
     "RemediationPolicy",
     "ReportPolicy",
+    "RoutingPolicy",
+    "RoutingRule",
     "RunbookPolicy",
     "SimilarityPolicy",
     "SuppressionPolicy",
@@ -63,8 +68,10 @@ class Policies:
     priority: PriorityPolicy = field(default_factory=PriorityPolicy)
     similarity: SimilarityPolicy = field(default_factory=SimilarityPolicy)
     outcomes: OutcomePolicy = field(default_factory=OutcomePolicy)
+    feedback: FeedbackPolicy = field(default_factory=FeedbackPolicy)
     cost: CostPolicy = field(default_factory=CostPolicy)
     tickets: TicketPolicy = field(default_factory=TicketPolicy)
+    routing: RoutingPolicy = field(default_factory=RoutingPolicy)
     delivery: DeliveryPolicy = field(default_factory=DeliveryPolicy)
     ingest: IngestPolicy = field(default_factory=IngestPolicy)
     report: ReportPolicy = field(default_factory=ReportPolicy)

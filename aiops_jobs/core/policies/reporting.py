@@ -20,6 +20,9 @@ class TicketPolicy:
     nights in a row, for a forecast near its bound changes its mind."""
     min_members_without_symptom: int = 3
     """An incident without any symptom (latency, errors, alert) needs this many members to be told to people."""
+    min_lone_finding_s: float = 1800.0
+    """A single finding of ours, without alert or a cause that could be named, must last so long (seconds) to be told to
+    people: a short one that nothing else confirms is more often chance than trouble."""
     max_per_run: int = 50
     """More suggestions than this in one run are held back and told as one digest."""
     language: Literal["en", "ko"] = "en"

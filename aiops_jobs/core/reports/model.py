@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiops_jobs.core.alerts.funnel import Funnel
+from aiops_jobs.core.feedback.outcomes import Figures
 from aiops_jobs.core.reports.incident_model import Incident, Plot, Ticket
 from aiops_jobs.core.reports.plots import Fan
 from aiops_jobs.window import Window
@@ -173,5 +174,6 @@ class View:
     models: tuple[Model, ...]
     runs: tuple[RunLine, ...]
     funnel: Funnel
+    figures: Figures
     revised: int = 0
     """Result rows left out because they were learned after the page's knowledge cut."""

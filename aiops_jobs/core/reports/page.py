@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
+from aiops_jobs.core.reports.figures import figures_section
 from aiops_jobs.core.reports.ledger import data_section, lineage_section, models_section, outlook_section
 from aiops_jobs.core.reports.markup import Element, Node, el
 from aiops_jobs.core.reports.model import View
@@ -20,6 +21,7 @@ def render_page(view: View) -> str:
     sections: list[Element | None] = [
         incidents_section(view),
         noise_section(view.funnel),
+        figures_section(view.figures),
         anomalies_section(view),
         outlook_section(view),
         data_section(view),

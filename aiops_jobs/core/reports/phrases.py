@@ -100,6 +100,38 @@ ENGLISH: Mapping[str, str] = {
     # --- moments
     "moment.began": "first sign",
     # --- funnel
+    # --- what became of it
+    "outcome.title": "What became of it",
+    "outcome.caption": "What people did and said, as known then",
+    "outcome.verdict.true": "It was real",
+    "outcome.verdict.false": "It was a false alarm",
+    "outcome.verdict.duplicate": "It was the duplicate of another",
+    "outcome.verdict.insufficient_data": "Nobody has said what it was",
+    "outcome.ours": "we have resolved the ticket ourselves; nothing is learned from it",
+    "outcome.state": "Tickets",
+    "outcome.cause": "Cause, as people say",
+    "outcome.assignee": "Taken by",
+    "outcome.closed_by": "Closed by",
+    "outcome.reopened": "Opened again",
+    "outcome.detect": "Time to detect",
+    "outcome.acknowledge": "Time to acknowledge",
+    "outcome.resolve": "Time to resolve",
+    "outcome.known": "Known {known} UTC. Times are counted from the begin of the incident; to acknowledge, from when "
+    "it could be known.",
+    "outcome.unknown": "not known",
+    # --- figures
+    "figures.title": "What people said",
+    "figures.none": "No ticket of the last four weeks was read back, and nobody has said what an incident was.",
+    "figures.told": "{known} of {incidents} of the last four weeks have a verdict: {verdicts}.",
+    "figures.verdict.true": "real",
+    "figures.verdict.false": "false alarms",
+    "figures.verdict.duplicate": "duplicates",
+    "figures.verdict.insufficient_data": "not told",
+    "figures.caption": "Times, over the incidents of which they are known; duplicates left out",
+    "figures.detect": "to detect (MTTD)",
+    "figures.acknowledge": "to acknowledge (MTTA)",
+    "figures.resolve": "to resolve (MTTR)",
+    # --- noise
     "funnel.title": "Noise",
     "funnel.events": "notifications",
     "funnel.alerts": "alerts",

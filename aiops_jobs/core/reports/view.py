@@ -11,8 +11,10 @@ from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
 from aiops_jobs.contracts.table import Table
 from aiops_jobs.core.alerts.funnel import funnel
+from aiops_jobs.core.feedback.outcomes import figures, latest
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
 from aiops_jobs.core.reports.incident_model import Incident, Ticket
@@ -59,6 +61,7 @@ SHOWN: tuple[Table, ...] = (
     o.TICKET_OUTBOX,
     o.TICKETS,
     o.RUNS,
+    INCIDENT_OUTCOMES,
 )
 """Every table a page is made of."""
 URGENT = ("P1", "P2")
@@ -108,6 +111,7 @@ def build_view(
         models=tuple(build_models(facts)),
         runs=run_lines(facts, window),
         funnel=funnel(facts.tables, window),
+        figures=figures(latest(facts[INCIDENT_OUTCOMES].to_pylist(), as_of)),
         revised=revised,
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,13 +15,26 @@ def reason_against(incident: Mapping[str, Any], policy: TicketPolicy) -> str | N
     """Return why an incident gets no ticket, or nothing if it does."""
     if PRIORITIES.index(incident["priority"]) > PRIORITIES.index(policy.min_priority):
         return f"{incident['priority']} is less urgent than {policy.min_priority}."
-    services = json.loads(incident["services_affected"] or "[]")
+    services, lone = json.loads(incident["services_affected"] or "[]"), policy.min_lone_finding_s
     members = incident["alert_count"] + incident["finding_count"]
     if not services and not incident["alert_count"] and members < policy.min_members_without_symptom:
         return f"Nobody feels it, no alert speaks of it, and it has only {members} members."
     if incident["severity"] == "warning" and not incident["alert_count"] and len(services) < 2:
         return "Only warnings of ours about one service, and no alert."
+    if members == 1 and not incident["alert_count"] and _is_unexplained(incident) and _lasted_s(incident) < lone:
+        return f"A single finding of ours, without alert or known cause, that was over within {lone / 60:.0f} min."
     return None
+
+
+def _is_unexplained(incident: Mapping[str, Any]) -> bool:
+    return (incident["cause_kind"] or "unknown") == "unknown"
+
+
+def _lasted_s(incident: Mapping[str, Any]) -> float:
+    """Return how long an incident lasted; one that goes on has lasted long enough."""
+    if incident["ended_at"] is None:
+        return math.inf
+    return float((incident["ended_at"] - incident["started_at"]).total_seconds())
 
 
 def risk_priority(severity: str, criticality: str | None, policy: PriorityPolicy) -> str:

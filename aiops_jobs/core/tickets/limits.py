@@ -58,6 +58,9 @@ def cut(text: str, limit: Limit, *, ending: str = ELLIPSIS) -> str:
     if limit.length(ending) > limit.size:
         ending = ""
     room, used, kept = limit.size - limit.length(ending), 0, 0
+    if limit.unit == "chars":  # the place is known: only the letter it may stand in is looked at
+        kept = next((place for place in range(room, 0, -1) if _is_boundary(text, place)), 0)
+        return text[:kept].rstrip() + ending
     for place, character in enumerate(text):
         used += limit.length(character)
         if used > room:

@@ -1,11 +1,44 @@
-"""Who gets the ticket: what the catalogue says about the cause, else about what suffers."""
+"""Who gets the ticket: the catalogue, else a rule, else the classifier where it is sure enough, else triage.
+
+The catalogue is asked about the cause first, then about what suffers. Every assignment says which step made it and why.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from fnmatch import fnmatchcase
+from typing import Any, Literal
 
 import pyarrow as pa
+
+from aiops_jobs.core.policies import RoutingPolicy, RoutingRule
+from aiops_jobs.core.tickets.desk import Foreseen
+
+Step = Literal["catalogue", "rule", "classifier", "triage"]
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """Who gets a ticket, and why.
+
+    Args:
+        group: The group; ``None``: nobody knows, and no triage group is named.
+        step: Which step decided.
+        reason: Why, in one sentence.
+        model_version: Model that decided, or was not sure enough; ``None`` where none was asked.
+    """
+
+    group: str | None
+    step: Step
+    reason: str
+    model_version: str | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether somebody said so: what is foreseen may change from night to night, and must move no ticket by it."""
+        return self.step in ("catalogue", "rule")
 
 
 class Owners:
@@ -21,14 +54,27 @@ class Owners:
         for row in sorted(items.select(names).to_pylist(), key=lambda r: (r["valid_from"], r["source"])):
             self._versions.setdefault(row["entity_id"], []).append(row)
 
-    def group_for(self, *candidates: str | None, at: datetime) -> str | None:
-        """Return the assignment group of the first candidate that has one; a service may be given by its name."""
+    def assign(
+        self, row: Mapping[str, Any], *candidates: str | None, policy: RoutingPolicy, foreseen: Foreseen
+    ) -> Assignment:
+        """Return who gets the ticket about an incident or a risk.
+
+        Args:
+            row: The incident or finding.
+            candidates: Configuration items to ask the catalogue about, the first first; a service may be given by its
+                name.
+            policy: Rules and triage.
+            foreseen: What the classifier says.
+        """
         for name in candidates:
             entity = name if name is None or "/" in name else f"service/{name}"
-            group = self._said(entity, "assignment_group", at)
+            group = self._said(entity, "assignment_group", row["started_at"])
             if group:
-                return group
-        return None
+                return Assignment(group, "catalogue", f"The catalogue says so of {entity}.")
+        for rule in policy.rules:
+            if _fits(rule, row):
+                return Assignment(rule.group, "rule", f"The rule {rule.rule_id} says so.")
+        return _foreseen(policy, foreseen)
 
     def criticality(self, entity: str, *, at: datetime) -> str | None:
         """Return how much the business depends on an entity, if the catalogue says so."""
@@ -40,3 +86,25 @@ class Owners:
                 said: str | None = row[column]
                 return said
         return None
+
+
+def _fits(rule: RoutingRule, row: Mapping[str, Any]) -> bool:
+    return all(
+        any(fnmatchcase(str(row.get(name) or "").lower(), pattern.lower()) for pattern in patterns)
+        for name, patterns in rule.filter.items()
+    )
+
+
+def _foreseen(policy: RoutingPolicy, foreseen: Foreseen) -> Assignment:
+    version = foreseen.router_version
+    if foreseen.group is None:
+        why = "Neither the catalogue nor a rule knows, and no classifier has been trained."
+    elif foreseen.is_sure:
+        like = f"Tickets like it were solved there: probability {foreseen.probability:.0%}, needed"
+        return Assignment(foreseen.group, "classifier", f"{like} {foreseen.threshold:.0%} (model {version}).", version)
+    else:
+        likeliest = f"{foreseen.group} is the likeliest, at {foreseen.probability:.0%}"
+        is_never = foreseen.threshold == float("inf")
+        needed = "has proved nothing yet" if is_never else f"{foreseen.threshold:.0%} is needed"
+        why = f"Neither the catalogue nor a rule knows; {likeliest}, but {needed} (model {version})."
+    return Assignment(policy.triage_group or None, "triage", why, version)

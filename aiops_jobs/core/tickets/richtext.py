@@ -11,6 +11,7 @@ spans, ``[text](https://…)`` links to our own pages, and ``\`` before a charac
 from __future__ import annotations
 
 import html
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -122,41 +123,42 @@ def spans(line: str) -> Line:
 def _pieces(line: str, style: str) -> Iterator[Span]:
     place = 0
     while place < len(line):
-        rest = line[place:]
-        code, link = _CODE.match(rest), _LINK.match(rest)
-        bold = _bold(rest) if style == "text" else None
-        if rest[0] == "\\" and len(rest) > 1 and not rest[1].isalnum() and not rest[1].isspace():
-            yield Span(rest[1], style)
+        here, after = line[place], line[place + 1 : place + 2]
+        code = _CODE.match(line, place) if here == "`" else None
+        link = _LINK.match(line, place) if here == "[" else None
+        bold = _bold(line, place) if here == "*" and style == "text" else None
+        if here == "\\" and after and not after.isalnum() and not after.isspace():
+            yield Span(after, style)
             place += 2
         elif code:
             yield Span(_trimmed(code[2]), "code")
-            place += code.end()
+            place = code.end()
         elif link:
             yield Span("".join(s.text for s in spans(link[1])), "link", link[2])
-            place += link.end()
+            place = link.end()
         elif bold is not None:
             yield from _pieces(bold, "bold")
             place += len(bold) + 4
         else:
-            entity = _ENTITY.match(rest)
-            yield Span(html.unescape(entity[0]) if entity else rest[0], style)
-            place += entity.end() if entity else 1
+            entity = _ENTITY.match(line, place) if here == "&" else None
+            yield Span(html.unescape(entity[0]) if entity else here, style)
+            place = entity.end() if entity else place + 1
 
 
-def _bold(rest: str) -> str | None:
-    """Return what stands between ``**`` at the beginning of ``rest`` and the next ``**`` that is not escaped."""
-    if not rest.startswith("**"):
+def _bold(line: str, begin: int) -> str | None:
+    """Return what stands between ``**`` at ``begin`` and the next ``**`` that is not escaped."""
+    if not line.startswith("**", begin):
         return None
-    place = 2
-    while place < len(rest) - 1:
-        if rest[place] == "\\":
+    place = begin + 2
+    while place < len(line) - 1:
+        if line[place] == "\\":
             place += 2
             continue
-        code = _CODE.match(rest, place)
+        code = _CODE.match(line, place) if line[place] == "`" else None
         if code:
             place = code.end()
-        elif rest.startswith("**", place):
-            return rest[2:place] or None
+        elif line.startswith("**", place):
+            return line[begin + 2 : place] or None
         else:
             place += 1
     return None
@@ -168,16 +170,11 @@ def _trimmed(code: str) -> str:
 
 
 def _merged(pieces: Iterator[Span]) -> Iterator[Span]:
-    held: Span | None = None
-    for piece in pieces:
-        if held and (held.style, held.url) == (piece.style, piece.url) and piece.style != "code":
-            held = replace(held, text=held.text + piece.text)
-            continue
-        if held:
-            yield held
-        held = piece
-    if held:
-        yield held
+    for (style, url), run in itertools.groupby(pieces, key=lambda piece: (piece.style, piece.url)):
+        if style == "code":
+            yield from run
+        else:
+            yield Span("".join(piece.text for piece in run), style, url)
 
 
 def plain(blocks: Sequence[Block]) -> str:

@@ -13,7 +13,8 @@ from aiops_jobs.contracts.columns import PRIORITIES
 from aiops_jobs.contracts.knowledge import SIMILAR_INCIDENTS
 from aiops_jobs.contracts.results import EVIDENCE, FINDINGS, INCIDENTS, ROOT_CAUSES
 from aiops_jobs.core.incidents.correlation import CorrelationResult
-from aiops_jobs.core.policies import Policies
+from aiops_jobs.core.policies import Policies, RoutingPolicy
+from aiops_jobs.core.tickets.desk import NO_HISTORY, Desk, Foreseen
 from aiops_jobs.core.tickets.draft import (
     DraftText,
     IncidentFacts,
@@ -24,7 +25,7 @@ from aiops_jobs.core.tickets.draft import (
     risk_text,
 )
 from aiops_jobs.core.tickets.gate import reason_against, risk_priority
-from aiops_jobs.core.tickets.owners import Owners
+from aiops_jobs.core.tickets.owners import Assignment, Owners
 from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.core.tickets.voices import Voice, voice_of
 from aiops_jobs.identity import fingerprint
@@ -51,6 +52,8 @@ class Subject:
     against: str | None
     """Why it gets no ticket of its own, if it does not."""
     fields: Mapping[str, Any] = field(default_factory=dict)
+    told: Mapping[str, Any] = field(default_factory=dict)
+    """Columns of its suggestions that say who gets it, why, and how likely it misses its target."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class Around:
     """``similar_incidents`` of the incidents."""
     risks_gone: Collection[str] = ()
     """Keys of the risks that have been looked at again and were not found."""
+    desk: Desk = NO_HISTORY
+    """What closed tickets teach."""
     report_url: str | None = None
     """Where the pages of incidents are served, if they are."""
 
@@ -88,8 +93,11 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
     factors, voice = _by_incident(result.priority_factors), _voice(policies)
     alike = _by_incident(redact_columns(SIMILAR_INCIDENTS, around.similar)) if around.similar is not None else {}
     found = []
-    for row in redact_columns(INCIDENTS, result.incidents).to_pylist():
+    rows = redact_columns(INCIDENTS, result.incidents).to_pylist()
+    for row, foreseen in zip(rows, around.desk.foresee(rows), strict=True):
         key = row["incident_id"]
+        places = row["cause_entity_id"], row["entity_id"], row["service_name"]
+        owner = owners.assign(row, *places, policy=policies.routing, foreseen=foreseen)
         facts = IncidentFacts(
             row,
             causes=causes.get(key, ()),
@@ -98,8 +106,9 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             runbook=around.runbooks.get(key),
             similar=alike.get(key, ()),
             page_url=around.page_url(key),
+            assigned=(owner.group, owner.reason),
+            target=_target(foreseen, policies.routing),
         )
-        group = owners.group_for(row["cause_entity_id"], row["entity_id"], row["service_name"], at=row["started_at"])
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
             Subject(
@@ -111,31 +120,46 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
                 text=incident_text(facts, voice),
                 closing=resolution_text(row, voice) if row["incident_state"] == "resolved" else None,
                 priority=row["priority"],
-                assignment_group=group,
+                assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
-                meaning={**{name: row[name] for name in told}, "assignment_group": group},
+                meaning={
+                    **{name: row[name] for name in told},
+                    "assignment_group": owner.group if owner.is_known else None,
+                },
                 against=reason_against(row, policies.tickets),
-                fields=_fields(row, "incident_id", "service_name", "entity_id", "cause_kind", "cause_entity_id"),
+                fields=_fields(row, "incident_id", "service_name", "entity_id", "cause_kind", "cause_entity_id")
+                | _machine_readable(_told(owner, foreseen)),
+                told=_told(owner, foreseen),
             )
         )
     return found
 
 
-def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Collection[str] = ()) -> list[Subject]:
+def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: Around) -> list[Subject]:
     """Return every risk that the policy lets ask for a ticket, of each entity and series the latest.
 
-    Those whose key is among ``gone`` are over: looked at again, and not found.
+    Those whose key is among ``around.risks_gone`` are over: looked at again, and not found.
     """
+    gone = around.risks_gone
     latest: dict[str, dict[str, Any]] = {}
     known = redact_columns(FINDINGS, risks).to_pylist()
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
+    found = []
+    for row in latest.values():
     found, voice = [], _voice(policies)
     for key, row in sorted(latest.items()):
         group = owners.group_for(row["entity_id"], row["service_name"], at=row["started_at"])
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
-        priority = risk_priority(row["severity"], grade, policies.priority)
+        row["priority"] = risk_priority(row["severity"], grade, policies.priority)
+    ordered = sorted(latest.items())
+    foreseen_of = around.desk.foresee([row for _, row in ordered])
+    for (key, row), foreseen in zip(ordered, foreseen_of, strict=True):
+        priority = row["priority"]
+        places = row["entity_id"], row["service_name"]
+        owner = owners.assign(row, *places, policy=policies.routing, foreseen=foreseen)
+        group = owner.group if owner.is_known else None
         meaning = {"kind": row["finding_kind"], "severity": row["severity"], "priority": priority, "group": group}
         found.append(
             Subject(
@@ -144,19 +168,43 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, gone: Col
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
+                text=risk_text(row, (owner.group, owner.reason)),
+                closing=risk_gone_text(row) if key in gone else None,
                 text=risk_text(row, voice),
                 closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
-                assignment_group=group,
+                assignment_group=owner.group,
                 confidence=row["confidence_ratio"],
                 meaning=meaning,
                 against="It is gone, and never had a ticket." if key in gone else None,
-                fields=_fields(row, "finding_id", "finding_kind", "service_name", "entity_id"),
+                fields=_fields(row, "finding_id", "finding_kind", "service_name", "entity_id")
+                | _machine_readable(_told(owner, Foreseen())),
+                told=_told(owner, Foreseen()),
             )
         )
     return found
 
 
+def _told(owner: Assignment, foreseen: Foreseen) -> dict[str, Any]:
+    return {
+        "assigned_by": owner.step,
+        "assignment_reason": owner.reason,
+        "routing_model_version": owner.model_version,
+        "sla_miss_probability_ratio": foreseen.risk,
+        "sla_model_version": foreseen.risk_version,
+    }
+
+
+def _machine_readable(told: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def _target(foreseen: Foreseen, policy: RoutingPolicy) -> str | None:
+    """Return how likely the target is missed, in words; nothing where no history says."""
+    if foreseen.risk is None:
+        return None
+    bold = "At risk: " if foreseen.risk >= policy.warn_ratio else ""
+    return f"{bold}{foreseen.risk:.0%} of tickets like it are solved too late."
 def _voice(policies: Policies) -> Voice:
     return voice_of(policies.tickets.language, policies.tickets.time_zone)
 

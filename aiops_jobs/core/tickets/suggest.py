@@ -78,7 +78,7 @@ def to_suggestions(
     owners = Owners(items)
     subjects = [
         *incident_subjects(result, owners, policies, around),
-        *risk_subjects(risks, owners, policies, around.risks_gone),
+        *risk_subjects(risks, owners, policies, around),
     ]
     kinds = policies.tickets.finding_kinds
     foreseen = [row for row in risks.to_pylist() if row["finding_kind"] in kinds]
@@ -165,6 +165,7 @@ def _row(subject: Subject, calls: Sequence[KnownCall], endpoint: str, mode: str,
         "is_due": is_due,
         "sequence": earlier[-1].sequence + 1 if earlier else 0,
         "fields": subject.fields,
+        **subject.told,
     }
 
 

@@ -7,6 +7,7 @@ import pytest
 
 from aiops_jobs.contracts import HANDED_ON, LAKE_TABLES, TABLES, WAREHOUSE_TABLES
 from aiops_jobs.contracts.constraints import Between, NotNull
+from aiops_jobs.contracts.feedback import FEEDBACK_TABLES
 from aiops_jobs.contracts.knowledge import KNOWLEDGE_TABLES
 from aiops_jobs.contracts.operations import OPERATION_TABLES
 from aiops_jobs.contracts.outcomes import OUTCOME_TABLES
@@ -97,5 +98,12 @@ def test_result_rows_end_in_their_lineage():
 def test_shelves_hold_each_table_once_and_only_results_are_handed_on():
     assert set(HANDED_ON) <= set(RESULT_TABLES)
     assert set(LAKE_TABLES) & set(WAREHOUSE_TABLES) == {table.name for table in HANDED_ON}
-    shelves = (*RESULT_TABLES, *KNOWLEDGE_TABLES, *OUTCOME_TABLES, *OPERATION_TABLES, *REMEDIATION_TABLES)
+    shelves = (
+        *RESULT_TABLES,
+        *KNOWLEDGE_TABLES,
+        *OUTCOME_TABLES,
+        *FEEDBACK_TABLES,
+        *OPERATION_TABLES,
+        *REMEDIATION_TABLES,
+    )
     assert sorted(t.name for t in shelves) == sorted(WAREHOUSE_TABLES)

@@ -14,10 +14,12 @@ import pyarrow.compute as pc
 from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
+from aiops_jobs.core.feedback.outcomes import latest
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
 from aiops_jobs.core.reports.incident.around import Surroundings
-from aiops_jobs.core.reports.incident.model import Factor, Page, Runbook, Similar
+from aiops_jobs.core.reports.incident.model import Factor, Outcome, Page, Runbook, Similar
 from aiops_jobs.core.reports.incident_model import Candidate, Change, Incident
 from aiops_jobs.core.reports.incidents import build_incidents, parsed
 from aiops_jobs.core.reports.model import RunLine
@@ -62,6 +64,7 @@ class _Teller:
         self._runbooks = rows_by(facts[k.RUNBOOK_RECOMMENDATIONS], "incident_id")
         self._similar = rows_by(facts[k.SIMILAR_INCIDENTS], "incident_id")
         self._factors = rows_by(facts[r.PRIORITY_FACTORS], "incident_id")
+        self._outcomes = latest(facts[INCIDENT_OUTCOMES].to_pylist(), as_of)
         self._runs = {line.run_id: line for line in run_lines(facts)}
         self._said = {table: _runs_of(facts[table]) for table in SPEAKING}
         findings = facts[r.FINDINGS]
@@ -94,6 +97,7 @@ class _Teller:
             actionable=row["actionable_probability_ratio"],
             map=self._around.map(incident),
             runs=self._lines(incident),
+            outcome=_outcome(self._outcomes.get(key)),
             gaps=self._gaps(incident.started_at, incident.ended_at or self._window.end),
         )
 
@@ -170,6 +174,25 @@ def _similar(row: Row) -> Similar:
         resolution_code=row["resolution_code"] or "",
         cause=row["cause_entity_id"],
         matched=tuple(_listed(row["matched_on"])),
+    )
+
+
+def _outcome(row: Mapping[str, Any] | None) -> Outcome | None:
+    if row is None:
+        return None
+    return Outcome(
+        known_at=row["known_at"],
+        state=row["outcome_state"],
+        verdict=row["label_verdict"],
+        is_ours=bool(row["is_self_generated"]),
+        cause=row["cause_entity_id"],
+        words=row["cause_text"],
+        assignee=row["assignee"],
+        closed_by=row["closed_by"],
+        reopened=row["reopen_count"],
+        detect_s=row["time_to_detect_s"],
+        acknowledge_s=row["time_to_acknowledge_s"],
+        resolve_s=row["time_to_resolve_s"],
     )
 
 

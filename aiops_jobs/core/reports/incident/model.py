@@ -49,6 +49,25 @@ class Factor:
 
 
 @dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the incident, as known then; null where nobody knows."""
+
+    known_at: datetime
+    state: str | None
+    verdict: str | None
+    is_ours: bool
+    """Our own call resolved the ticket: no person has said it."""
+    cause: str | None
+    words: str | None
+    assignee: str | None
+    closed_by: str | None
+    reopened: int | None
+    detect_s: float | None
+    acknowledge_s: float | None
+    resolve_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
     """Everything the page of one incident shows."""
 
@@ -73,3 +92,5 @@ class Page:
     map: Map
     runs: tuple[RunLine, ...]
     gaps: tuple[str, ...]
+    outcome: Outcome | None = None
+    """Null before anything was read back."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from aiops_jobs.core.reports.drafts import KINDS, draft_name
 from aiops_jobs.core.reports.incident.causes import causes_section
 from aiops_jobs.core.reports.incident.model import Page, Runbook
+from aiops_jobs.core.reports.incident.outcome import outcome_section
 from aiops_jobs.core.reports.incident.sections import (
     changes_section,
     lineage_section,
@@ -31,6 +32,7 @@ RISKS = {"none": "ok", "low": "ok", "medium": "warn", "high": "bad"}
 def render_incident(page: Page) -> str:
     """Return the page of one incident as HTML that is well-formed XML too; all text in it is escaped."""
     sections = [
+        outcome_section(page),
         timeline_section(page),
         map_section(page),
         causes_section(page),

@@ -199,3 +199,27 @@ def test_the_published_error_is_of_cases_the_map_has_not_seen():
     row = evaluate(Judged([Outcome(str(n), T0, str(n), "x") for n in range(60)], share, right.astype(int)), POLICY).row
     assert row["calibration_error"] == pytest.approx(expected_calibration_error(honest, right))
     assert row["calibration_error"] < row["raw_calibration_error"]
+
+
+def verdict(name="true", cause="database/orders-db", incident="a", **more):
+    blank = {"label_id": "lbl-1", "remote_key": None, "is_self_generated": False}
+    return blank | {"subject_id": incident, "label_verdict": name, "cause_entity_id": cause} | more
+
+
+@pytest.mark.parametrize(
+    ("label", "told"),
+    [
+        (verdict(), {"a": "lbl-1"}),
+        (verdict(remote_key="T1"), {"a": "T1"}),
+        (verdict("false"), {}),
+        (verdict("duplicate"), {}),
+        (verdict(cause=None), {"a": "T1"}),
+        (verdict(is_self_generated=True), {"a": "T1"}),
+        (verdict(incident="unknown"), {"a": "T1"}),
+    ],
+)
+def test_a_verdict_of_people_speaks_before_a_ticket(label, told):
+    found = match_outcomes(
+        [incident("a")], [ticket("T1")], own={}, closed_by_us=set(), until=UNTIL, policy=POLICY, labels=[label]
+    )
+    assert {outcome.incident_id: outcome.ticket_key for outcome in found} == told

@@ -12,6 +12,7 @@ from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
+from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import Facts, build_pages, build_view
 from aiops_jobs.window import Window
@@ -709,6 +710,21 @@ def facts(**more):
                     "subject_id": "inc-black", "ticket_state": "new", "title": "web-shop: latency", "priority": "P1",
                     "opened_at": at(19, 30), "updated_at": at(19, 30), "content_sha256": "x",
                 }
+            ],
+        ),
+        "incident_outcomes": table(
+            INCIDENT_OUTCOMES,
+            [
+                {
+                    "incident_id": "inc-mail", "known_at": at(known), "started_at": at(4, 10), "outcome_state": state,
+                    "label_verdict": verdict, "verdict_number": 2 if verdict else None, "is_self_generated": False,
+                    "cause_text": "the queue's <b>consumer</b> hung", "cause_entity_id": "queue/mail",
+                    "assignee": "kim", "acknowledged_at": at(4, 40), "time_to_detect_s": 300.0,
+                    "time_to_acknowledge_s": 1500.0, "time_to_resolve_s": resolve,
+                }
+                for known, state, verdict, resolve in (
+                    (5, "open", None, None), (8, "resolved", "true", 7200.0), (30, "resolved", "false", 7200.0)
+                )
             ],
         ),
         "ticket_outbox": table(

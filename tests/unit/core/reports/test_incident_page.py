@@ -276,6 +276,23 @@ def test_missing_data_stands_before_what_to_do(black):
     assert "ticket_history from itsm could not be read" in words(main[1])
 
 
+# --- what became of it ----------------------------------------------------------------------------------------------
+
+
+def test_the_page_tells_what_people_did_as_known_then_and_unknown_times_are_no_zeros(mail, black):
+    told = words(mail[1]["outcome"])
+    assert "It was real" in told
+    assert "the queue's <b>consumer</b> hung" in told
+    assert "Time to acknowledge25 min" in told
+    assert "Time to resolve2 h" in told
+    assert "outcome" not in black[1]
+    early = s.facts()
+    rows = early.tables["incident_outcomes"].slice(0, 1)
+    early = sections(s.pages(replace(early, tables={**early.tables, "incident_outcomes": rows}))["inc-mail"])[1]
+    assert "Time to resolvenot known" in words(early["outcome"])
+    assert "It was" not in words(early["outcome"])
+
+
 # --- nothing there --------------------------------------------------------------------------------------------------
 
 

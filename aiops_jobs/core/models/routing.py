@@ -1,0 +1,238 @@
+"""Which group will solve a ticket: a probability for each, learned from who solved tickets before.
+
+Two opinions are blended. A linear model weighs every context of the ticket. A ranking of the likeliest groups looks at
+each pair of ticket and group: what the linear model says, how often the group solved tickets of each context lately and
+over a longer time, and how many tickets that rests on. The ranking learns from tickets as they were met: counts and
+linear model are fitted on what was closed before a day, and asked about the tickets opened after it.
+
+Which probability is enough to assign a ticket is learned, group by group, on tickets that none of this has seen.
+Stacking: Wolpert, "Stacked generalization", 1992, doi:10.1016/S0893-6080(05)80023-1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from aiops_jobs.core.features.tickets import Tickets
+from aiops_jobs.core.models.boosted import Trees, fit_trees
+from aiops_jobs.core.models.calibration import sigmoid
+from aiops_jobs.core.models.contexts import Context, choose_contexts, contexts_of, names_of
+from aiops_jobs.core.models.levels import DAY_S, Counts, Goal, Linear, count, faded, fit_linear, lasting
+from aiops_jobs.core.models.solved import Solved
+from aiops_jobs.core.models.thresholds import assigned, thresholds
+
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+Matrix = npt.NDArray[np.float32]
+
+NAME = "ticket_routing"
+RECENT_S, LONGER_S = 10 * DAY_S, 45 * DAY_S
+"""Half-lives of the counts: who does it now, and who has done it."""
+FADING_S = 30 * DAY_S
+"""Half-life of a ticket in the linear model."""
+EFFECTIVE = 500.0
+"""With fewer tickets older ones fade more slowly."""
+RANKED = 10
+"""Groups of a ticket that are ranked; the others keep what the linear model says."""
+PRIOR = 2.0
+STAGES = (0.5, 0.667, 0.833, 1.0)
+"""Shares of the tickets, oldest first: the ranking learns from each stretch by what was known at its begin."""
+LEAST_RANKED = 400
+"""With fewer tickets there is no ranking: the linear model speaks alone."""
+LINEAR_SHARE = 1 / 3
+"""Weight of the linear model in the blend."""
+ROWS = 1024
+"""Tickets asked about at a time, so that memory stays bounded."""
+TREES: dict[str, Any] = {
+    "max_iter": 100,
+    "learning_rate": 0.06,
+    "max_leaf_nodes": 15,
+    "min_samples_leaf": 20,
+    "l2_regularization": 20.0,
+    "early_stopping": False,
+    "random_state": 0,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the ranking rests on."""
+
+    contexts: tuple[Context, ...]
+    linear: Linear
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A fitted model.
+
+    Args:
+        names: Columns it looks at.
+        groups: Groups it knows.
+        base: Linear model and counts.
+        trees: The ranking; ``None`` where there were too few tickets.
+        threshold: Probability from which on a group gets a ticket; infinity: never.
+    """
+
+    names: tuple[str, ...]
+    groups: tuple[str, ...]
+    base: Base
+    trees: Trees | None
+    threshold: Floats
+
+    def predict_proba(self, tickets: Tickets) -> Floats:
+        """Return the probability of each group, ``(R, K)``."""
+        parts = [np.arange(start, min(start + ROWS, len(tickets))) for start in range(0, len(tickets), ROWS)]
+        found = [_blend(self.base, self.trees, tickets.take(rows)) for rows in parts]
+        return np.concatenate(found) if found else np.zeros((0, len(self.groups)))
+
+    def assign(self, probability: Floats) -> Ints:
+        """Return the group of each row, the likeliest one if it reaches its threshold; -1: nobody."""
+        return assigned(probability, self.threshold)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the model as plain data and arrays."""
+        return {
+            "names": list(self.names),
+            "groups": list(self.groups),
+            "contexts": names_of(self.base.contexts, self.names),
+            "linear": self.base.linear.to_dict(),
+            "counts": self.base.counts.to_dict(),
+            "trees": self.trees.to_dict() if self.trees else None,
+            "threshold": self.threshold,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Router:
+        """Return the model that `to_dict` wrote."""
+        names = tuple(data["names"])
+        contexts = contexts_of(data["contexts"], names)
+        base = Base(contexts, Linear.from_dict(data["linear"]), Counts.from_dict(data["counts"]))
+        trees = Trees.from_dict(data["trees"]) if data["trees"] else None
+        return cls(names, tuple(data["groups"]), base, trees, np.asarray(data["threshold"], dtype=np.float64))
+
+
+def fit_router(solved: Solved, now_s: float, *, precision: float, least: int) -> Router:
+    """Fit a router on what was known at an instant.
+
+    Args:
+        solved: Tickets with their groups; two groups at least.
+        now_s: Seconds since 1970; tickets opened or known later are not looked at.
+        precision: Wanted share of right assignments, of each group.
+        least: A group with fewer examples gets nothing by itself.
+    """
+    past = solved.before(now_s)
+    contexts = choose_contexts(past.tickets.levels, past.group, len(past.groups))
+    stretches = _stretches(past, contexts)
+    trees = None
+    if len(past.group) >= LEAST_RANKED:
+        trees = _fit_ranking(stretches)
+    threshold = _thresholds(stretches, past, precision=precision, least=least, is_ranked=trees is not None)
+    return Router(past.tickets.names, past.groups, fit_base(past, contexts, now_s), trees, threshold)
+
+
+def fit_base(past: Solved, contexts: Sequence[Context], now_s: float) -> Base:
+    """Fit linear model and counts as of an instant."""
+    opened, kinds = past.tickets.opened_s, len(past.groups)
+    weights = lasting(opened, now_s, FADING_S, least=EFFECTIVE)
+    linear = fit_linear(past.tickets, contexts, Goal(past.group, kinds, weights))
+    both = np.stack([faded(opened, now_s, half_life) for half_life in (RECENT_S, LONGER_S)], axis=1)
+    return Base(tuple(contexts), linear, count(past.tickets, contexts, past.group, kinds, both))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stretch:
+    """Tickets as they were met: features of the likeliest groups, these groups, the linear model, the truth."""
+
+    features: Matrix
+    likeliest: Ints
+    linear: Floats
+    group: Ints
+
+
+def _stretches(past: Solved, contexts: Sequence[Context]) -> list[_Stretch]:
+    opened = past.tickets.opened_s
+    ends = [float(opened[int(share * len(opened))]) if share < 1 and len(opened) else np.inf for share in STAGES]
+    found = []
+    for begin, end in pairwise(ends):
+        known, met = past.before(begin), past.opened(begin, end)
+        if len(np.unique(known.group)) < 2 or not len(met.group):
+            continue
+        base = fit_base(known, contexts, begin)
+        features, likeliest, linear = _features(base, met.tickets)
+        found.append(_Stretch(features, likeliest, linear, met.group))
+    return found
+
+
+def _fit_ranking(stretches: Sequence[_Stretch]) -> Trees | None:
+    if not stretches:
+        return None
+    matrix = np.concatenate([s.features.reshape(-1, s.features.shape[2]) for s in stretches])
+    labels = np.concatenate([(s.likeliest == s.group[:, None]).ravel() for s in stretches])
+    return fit_trees(matrix, labels, settings=TREES) if labels.any() and not labels.all() else None
+
+
+def _thresholds(
+    stretches: Sequence[_Stretch], past: Solved, *, precision: float, least: int, is_ranked: bool
+) -> Floats:
+    """Choose thresholds on the newest stretch, by a ranking that learned from those before it."""
+    if not stretches:
+        return np.full(len(past.groups), np.inf)
+    if not is_ranked:
+        probability = np.concatenate([s.linear for s in stretches])
+        return thresholds(probability, np.concatenate([s.group for s in stretches]), precision=precision, least=least)
+    last, trees = stretches[-1], _fit_ranking(stretches[:-1])
+    probability = _ranked(trees, last.features, last.likeliest, last.linear)
+    return thresholds(probability, last.group, precision=precision, least=least)
+
+
+def _blend(base: Base, trees: Trees | None, tickets: Tickets) -> Floats:
+    if trees is None:
+        return _softmax(base.linear.scores(tickets, base.contexts))
+    return _ranked(trees, *_features(base, tickets))
+
+
+def _ranked(trees: Trees | None, features: Matrix, likeliest: Ints, linear: Floats) -> Floats:
+    if trees is None:
+        return linear
+    score = sigmoid(trees.log_odds(features.reshape(-1, features.shape[2]))).reshape(likeliest.shape)
+    whole = np.zeros_like(linear)
+    np.put_along_axis(whole, likeliest, score / score.sum(axis=1, keepdims=True), axis=1)
+    return LINEAR_SHARE * linear + (1.0 - LINEAR_SHARE) * whole
+
+
+def _features(base: Base, tickets: Tickets) -> tuple[Matrix, Ints, Floats]:
+    """Return features of each pair ``(R, M, F)``, the groups of the pairs ``(R, M)``, and the linear model's view."""
+    kinds = base.counts.share.shape[1]
+    linear = _softmax(base.linear.scores(tickets, base.contexts))
+    recent, _ = base.counts.ask(tickets, base.contexts, 0, PRIOR)
+    longer, behind = base.counts.ask(tickets, base.contexts, 1, PRIOR)
+    likely = linear + longer.mean(axis=1)
+    most = min(RANKED, kinds)
+    likeliest = np.argsort(-likely, axis=1, kind="stable")[:, :most].astype(np.int64)
+    told = np.log(np.take_along_axis(linear, likeliest, axis=1) + 1e-6)
+    rows = (len(tickets), most)
+    columns = [
+        told[:, :, None],
+        (told - told.max(axis=1, keepdims=True))[:, :, None],
+        np.log(base.counts.share[1])[likeliest][:, :, None],
+        np.broadcast_to(np.arange(most, dtype=np.float64)[None, :, None], (*rows, 1)),
+        np.broadcast_to(np.log1p(behind)[:, None, :], (*rows, behind.shape[1])),
+    ]
+    for shares in (recent, longer):
+        own = np.take_along_axis(shares, likeliest[:, None, :], axis=2).transpose(0, 2, 1)
+        logs = np.log(own)
+        columns += [logs, logs.mean(axis=2, keepdims=True), own.mean(axis=2, keepdims=True)]
+    return np.concatenate(columns, axis=2).astype(np.float32), likeliest, linear
+
+
+def _softmax(scores: Floats) -> Floats:
+    raised = np.exp(scores - scores.max(axis=1, keepdims=True))
+    return np.asarray(raised / raised.sum(axis=1, keepdims=True))
