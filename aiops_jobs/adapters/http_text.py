@@ -81,10 +81,8 @@ def _messages(told: Any) -> Iterator[str]:
 def wait_s(headers: Mapping[str, str]) -> float | None:
     """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock.
 
-    Without one, ``RateLimit-Reset`` in seconds where nothing remains (draft-ietf-httpapi-ratelimit-headers-02).
-    """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date, by its own clock.
-
-    Without it, where ``X-RateLimit-Remaining`` is 0, until ``X-RateLimit-Reset`` (seconds since 1970).
+    Without one, ``RateLimit-Reset`` in seconds where nothing remains (draft-ietf-httpapi-ratelimit-headers-02), or
+    where ``X-RateLimit-Remaining`` is 0, until ``X-RateLimit-Reset`` (seconds since 1970).
     """
     told = headers.get("retry-after", "").strip()
     if not told and headers.get("ratelimit-remaining", "").strip() == "0":

@@ -20,8 +20,8 @@ from aiops_jobs.core.models import SLA_RISK, TICKET_ROUTING, champion_at
 from aiops_jobs.core.models.routing import Router
 from aiops_jobs.core.models.sla_risk import SlaRisk
 from aiops_jobs.core.policies import MetricRole
-from aiops_jobs.jobs.feedback import with_verdicts
 from aiops_jobs.core.tickets.desk import Desk
+from aiops_jobs.jobs.feedback import with_verdicts
 from aiops_jobs.jobs.running import Run
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window

@@ -22,8 +22,8 @@ from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import Facts
 from aiops_jobs.core.reports.outlook import chosen_risks
 from aiops_jobs.core.reports.plotting import chosen_anomalies, incident_windows, plot_window
-from aiops_jobs.jobs.feedback import leniency_known
 from aiops_jobs.core.tickets.redact import redact_columns
+from aiops_jobs.jobs.feedback import leniency_known
 from aiops_jobs.jobs.running import INSTANT, Run
 from aiops_jobs.ports import Filter
 from aiops_jobs.window import Window

@@ -56,21 +56,6 @@ def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftTe
     """Return what the ticket about an incident says."""
     row, words = facts.incident, voice.phrases
     parts = [
-        prose(row["summary"]),
-        _since(row),
-        _impact(row),
-        _cause(facts),
-        _section("How it came about", [prose(redact_text(s)) for s in _listed(row["causal_chain"])], numbered=True),
-        _section("Evidence", [prose(e["statement"]) for e in _first_cause_first(facts.evidence)[:MOST_EVIDENCE]]),
-        _section("Similar incidents", [_alike(row) for row in _resolved_first(facts.similar)[:MOST_SIMILAR]]),
-        _section("Related changes", [prose(c["statement"]) for c in _changes(facts)]),
-        _section("Announced", [prose(redact_text(f["raw_value"])) for f in facts.factors if f["factor"] in ANNOUNCED]),
-        f"**Next step:** {_next_step(facts)}",
-        _assigned(facts.assigned),
-        f"**Target:** {prose(facts.target)}" if facts.target else "",
-        f"**Runbook:** {prose(redact_text(facts.runbook))}" if facts.runbook else "",
-        f"[Page of this incident]({facts.page_url})" if facts.page_url else "",
-        _footer(row["incident_id"]),
         voice.summary(row),
         _since(row, voice),
         _impact(row, voice),
@@ -81,6 +66,8 @@ def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftTe
         _section(words.changes, [voice.cause(c) for c in _changes(facts)]),
         _section(words.announced, [_announced(f, voice) for f in facts.factors if f["factor"] in ANNOUNCED]),
         voice.say("next_step", step=_next_step(facts, voice)),
+        _assigned(facts.assigned, voice),
+        voice.say("target", text=prose(facts.target)) if facts.target else "",
         voice.say("runbook", text=voice.runbook(redact_text(facts.runbook))) if facts.runbook else "",
         f"[{words.page}]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"], voice),
@@ -97,25 +84,18 @@ def resolution_text(row: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> Dra
     return _draft(voice.title(row), [over, _footer(row["incident_id"], voice)])
 
 
-def risk_text(finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None) -> DraftText:
+def risk_text(
+    finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None, voice: Voice = ENGLISH_VOICE
+) -> DraftText:
     """Return what the ticket about a risk (of running out, of failing) says; ``assigned`` as in `IncidentFacts`."""
-
-
-def risk_text(finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> DraftText:
-    """Return what the ticket about a risk (of running out, of failing) says."""
     confidence = finding.get("confidence_ratio")
     sure = voice.say("confidence", confidence=f"{confidence:.0%}") if confidence is not None else ""
     parts = [
-        prose(finding["summary"]),
-        f"**Known since:** {_moment(finding['detected_at'])}.{sure}",
-        f"**About:** {code(finding['entity_id'])}",
-        "**Next step:** Act before it happens; nothing is broken yet.",
-        _assigned(assigned),
-        _footer(finding["finding_id"]),
         "" if voice.phrases.retells else prose(finding["summary"]),
         voice.say("known_since", detected=voice.moment(finding["detected_at"]), sure=sure),
         voice.say("about", entity=code(finding["entity_id"])),
         voice.say("next_step", step=voice.phrases.risk_step),
+        _assigned(assigned, voice),
         _footer(finding["finding_id"], voice),
     ]
     return _draft(voice.risk_title(finding), parts)
@@ -206,11 +186,12 @@ def _alike(row: Mapping[str, Any], voice: Voice) -> str:
     return f"{ended}{prose(row['title'])} ({when}).{cause}{how}"
 
 
-def _assigned(assigned: tuple[str | None, str] | None) -> str:
+def _assigned(assigned: tuple[str | None, str] | None, voice: Voice) -> str:
     if assigned is None:
         return ""
     group, reason = assigned
-    return f"**Assigned to:** {prose(group) if group else 'nobody yet'}. {prose(redact_text(reason))}"
+    told = "" if voice.phrases.retells else f" {prose(redact_text(reason))}"
+    return voice.say("assigned", group=prose(group) if group else voice.phrases.nobody, reason=told)
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:

@@ -107,7 +107,7 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             similar=alike.get(key, ()),
             page_url=around.page_url(key),
             assigned=(owner.group, owner.reason),
-            target=_target(foreseen, policies.routing),
+            target=_target(foreseen, policies.routing, voice),
         )
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
@@ -146,11 +146,8 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
-    found = []
-    for row in latest.values():
     found, voice = [], _voice(policies)
-    for key, row in sorted(latest.items()):
-        group = owners.group_for(row["entity_id"], row["service_name"], at=row["started_at"])
+    for row in latest.values():
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
         row["priority"] = risk_priority(row["severity"], grade, policies.priority)
     ordered = sorted(latest.items())
@@ -168,9 +165,7 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=risk_text(row, (owner.group, owner.reason)),
-                closing=risk_gone_text(row) if key in gone else None,
-                text=risk_text(row, voice),
+                text=risk_text(row, (owner.group, owner.reason), voice),
                 closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
                 assignment_group=owner.group,
@@ -199,12 +194,14 @@ def _machine_readable(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _target(foreseen: Foreseen, policy: RoutingPolicy) -> str | None:
+def _target(foreseen: Foreseen, policy: RoutingPolicy, voice: Voice) -> str | None:
     """Return how likely the target is missed, in words; nothing where no history says."""
     if foreseen.risk is None:
         return None
-    bold = "At risk: " if foreseen.risk >= policy.warn_ratio else ""
-    return f"{bold}{foreseen.risk:.0%} of tickets like it are solved too late."
+    key = "late_at_risk" if foreseen.risk >= policy.warn_ratio else "late"
+    return voice.say(key, share=f"{foreseen.risk:.0%}")
+
+
 def _voice(policies: Policies) -> Voice:
     return voice_of(policies.tickets.language, policies.tickets.time_zone)
 

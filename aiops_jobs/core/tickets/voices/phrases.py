@@ -47,6 +47,11 @@ class Phrases:
     changes: str
     announced: str
     next_step: str
+    assigned: str
+    nobody: str
+    target: str
+    late: str
+    late_at_risk: str
     runbook: str
     page: str
     footer: str

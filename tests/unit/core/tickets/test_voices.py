@@ -63,6 +63,8 @@ def test_nothing_english_is_left_in_a_korean_ticket_but_names(kind):
         evidence=[evidence("Pool of `database/orders-db`: 98 %", evidence_value=0.98)],
         factors=[factor("announced_event", "EVT-1: Sale")],
         runbook="Add connections (pool-scale-out). The pool is full.",
+        assigned=("결제팀", "It is said in the catalogue."),
+        target=KOREAN.say("late", share="40%"),
         page_url="https://aiops.example/inc-1.html",
     )
     told = incident_text(facts, KOREAN)
@@ -84,7 +86,7 @@ def test_closing_notes_risks_and_digests_are_korean_too():
         "summary": "Full in 3 days.",
         "confidence_ratio": 0.7,
     }
-    for told in (resolution_text(over(), KOREAN), risk_text(risk, KOREAN), digest_text([], 3, KOREAN)):
+    for told in (resolution_text(over(), KOREAN), risk_text(risk, voice=KOREAN), digest_text([], 3, KOREAN)):
         assert english_left(told.body) == set()
         assert re.search("[가-힣]", told.title)
 
