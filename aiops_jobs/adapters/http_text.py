@@ -81,8 +81,9 @@ def _messages(told: Any) -> Iterator[str]:
 def wait_s(headers: Mapping[str, str]) -> float | None:
     """Return how long the system wants us to wait: ``Retry-After`` in seconds or as a date by its own clock.
 
-    Without one, ``RateLimit-Reset`` in seconds where nothing remains (draft-ietf-httpapi-ratelimit-headers-02), or
-    where ``X-RateLimit-Remaining`` is 0, until ``X-RateLimit-Reset`` (seconds since 1970).
+    Without it, where ``RateLimit-Remaining`` is 0, for ``RateLimit-Reset`` seconds
+    (draft-ietf-httpapi-ratelimit-headers-02), or where ``X-RateLimit-Remaining`` is 0, until ``X-RateLimit-Reset``
+    (seconds since 1970).
     """
     told = headers.get("retry-after", "").strip()
     if not told and headers.get("ratelimit-remaining", "").strip() == "0":

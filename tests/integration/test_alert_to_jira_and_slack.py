@@ -93,7 +93,7 @@ def test_one_issue_with_an_assignee_and_one_message_that_leads_to_it(tmp_path, t
 
     (incident,) = context.warehouse.read(INCIDENTS).to_pylist()
     (issue,) = desks["jira"].state["issues"]
-    # assert issue["fields"]["assignee"]["accountId"] == jira.KIM["accountId"]
+    assert issue["fields"]["assignee"]["accountId"] == jira.KIM["accountId"]
     assert "orders" in issue["fields"]["summary"]
     assert incident["incident_id"] in str(issue["fields"]["labels"])
     (message,) = desks["slack"].state["messages"]

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops_jobs.core.tickets.markdown import bullets, code, one_line, prose
+from aiops_jobs.core.tickets.owners import Assignment
 from aiops_jobs.core.tickets.redact import redact_text
 from aiops_jobs.core.tickets.voices import Voice
 from aiops_jobs.core.tickets.voices.english import ENGLISH
@@ -33,6 +34,15 @@ class DraftText:
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """How likely a ticket misses its target."""
+
+    miss_ratio: float
+    is_at_risk: bool
+    """Likely enough to be warned of."""
+
+
+@dataclass(frozen=True, slots=True)
 class IncidentFacts:
     """One incident with everything that belongs to it, as plain rows."""
 
@@ -46,10 +56,10 @@ class IncidentFacts:
     """Rows of ``similar_incidents``."""
     page_url: str | None = None
     """Where its page is, if pages are served."""
-    assigned: tuple[str | None, str] | None = None
-    """Group that gets the ticket, if any, and why."""
-    target: str | None = None
-    """How likely it is solved too late."""
+    assigned: Assignment | None = None
+    """Who gets the ticket, and why."""
+    target: Target | None = None
+    """How likely it is solved too late; null where no history says."""
 
 
 def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftText:
@@ -67,7 +77,7 @@ def incident_text(facts: IncidentFacts, voice: Voice = ENGLISH_VOICE) -> DraftTe
         _section(words.announced, [_announced(f, voice) for f in facts.factors if f["factor"] in ANNOUNCED]),
         voice.say("next_step", step=_next_step(facts, voice)),
         _assigned(facts.assigned, voice),
-        voice.say("target", text=prose(facts.target)) if facts.target else "",
+        _target(facts.target, voice),
         voice.say("runbook", text=voice.runbook(redact_text(facts.runbook))) if facts.runbook else "",
         f"[{words.page}]({facts.page_url})" if facts.page_url else "",
         _footer(row["incident_id"], voice),
@@ -85,9 +95,9 @@ def resolution_text(row: Mapping[str, Any], voice: Voice = ENGLISH_VOICE) -> Dra
 
 
 def risk_text(
-    finding: Mapping[str, Any], assigned: tuple[str | None, str] | None = None, voice: Voice = ENGLISH_VOICE
+    finding: Mapping[str, Any], voice: Voice = ENGLISH_VOICE, assigned: Assignment | None = None
 ) -> DraftText:
-    """Return what the ticket about a risk (of running out, of failing) says; ``assigned`` as in `IncidentFacts`."""
+    """Return what the ticket about a risk (of running out, of failing) says, and who gets it."""
     confidence = finding.get("confidence_ratio")
     sure = voice.say("confidence", confidence=f"{confidence:.0%}") if confidence is not None else ""
     parts = [
@@ -186,12 +196,20 @@ def _alike(row: Mapping[str, Any], voice: Voice) -> str:
     return f"{ended}{prose(row['title'])} ({when}).{cause}{how}"
 
 
-def _assigned(assigned: tuple[str | None, str] | None, voice: Voice) -> str:
+def _assigned(assigned: Assignment | None, voice: Voice) -> str:
     if assigned is None:
         return ""
-    group, reason = assigned
-    told = "" if voice.phrases.retells else f" {prose(redact_text(reason))}"
-    return voice.say("assigned", group=prose(group) if group else voice.phrases.nobody, reason=told)
+    group = prose(assigned.group) if assigned.group else voice.phrases.nobody
+    told = voice.phrases.assigned_by[assigned.step] if voice.phrases.retells else prose(redact_text(assigned.reason))
+    person = voice.say("on_call", person=prose(assigned.person)) if assigned.person else ""
+    return voice.say("assigned", group=group, person=person, reason=told)
+
+
+def _target(target: Target | None, voice: Voice) -> str:
+    if target is None:
+        return ""
+    at_risk = voice.phrases.at_risk if target.is_at_risk else ""
+    return voice.say("target", at_risk=at_risk, share=f"{target.miss_ratio:.0%}")
 
 
 def _section(head: str, lines: Sequence[str], *, numbered: bool = False) -> str:

@@ -28,12 +28,14 @@ class Assignment:
         step: Which step decided.
         reason: Why, in one sentence.
         model_version: Model that decided, or was not sure enough; ``None`` where none was asked.
+        person: Who is on call for the item by which the catalogue decided, if it says so.
     """
 
     group: str | None
     step: Step
     reason: str
     model_version: str | None = None
+    person: str | None = None
 
     @property
     def is_known(self) -> bool:
@@ -50,7 +52,7 @@ class Owners:
 
     def __init__(self, items: pa.Table) -> None:
         self._versions: dict[str, list[dict[str, Any]]] = {}
-        names = ["entity_id", "valid_from", "valid_to", "assignment_group", "service_criticality", "source"]
+        names = ["entity_id", "valid_from", "valid_to", "assignment_group", "on_call", "service_criticality", "source"]
         for row in sorted(items.select(names).to_pylist(), key=lambda r: (r["valid_from"], r["source"])):
             self._versions.setdefault(row["entity_id"], []).append(row)
 
@@ -70,7 +72,8 @@ class Owners:
             entity = name if name is None or "/" in name else f"service/{name}"
             group = self._said(entity, "assignment_group", row["started_at"])
             if group:
-                return Assignment(group, "catalogue", f"The catalogue says so of {entity}.")
+                person = self._said(entity, "on_call", row["started_at"])
+                return Assignment(group, "catalogue", f"The catalogue says so of {entity}.", person=person)
         for rule in policy.rules:
             if _fits(rule, row):
                 return Assignment(rule.group, "rule", f"The rule {rule.rule_id} says so.")

@@ -18,6 +18,7 @@ from aiops_jobs.core.tickets.desk import NO_HISTORY, Desk, Foreseen
 from aiops_jobs.core.tickets.draft import (
     DraftText,
     IncidentFacts,
+    Target,
     digest_text,
     incident_text,
     resolution_text,
@@ -46,6 +47,7 @@ class Subject:
     """What is said when it is over; null while it is not."""
     priority: str
     assignment_group: str | None
+    assignee: str | None
     confidence: float | None
     meaning: Mapping[str, Any]
     """What makes a difference to a reader; counters and wording do not."""
@@ -106,8 +108,8 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
             runbook=around.runbooks.get(key),
             similar=alike.get(key, ()),
             page_url=around.page_url(key),
-            assigned=(owner.group, owner.reason),
-            target=_target(foreseen, policies.routing, voice),
+            assigned=owner,
+            target=_target(foreseen, policies.routing),
         )
         told = ("title", "priority", "cause_kind", "cause_entity_id", "services_affected")
         found.append(
@@ -121,10 +123,12 @@ def incident_subjects(result: CorrelationResult, owners: Owners, policies: Polic
                 closing=resolution_text(row, voice) if row["incident_state"] == "resolved" else None,
                 priority=row["priority"],
                 assignment_group=owner.group,
+                assignee=owner.person,
                 confidence=row["confidence_ratio"],
                 meaning={
                     **{name: row[name] for name in told},
                     "assignment_group": owner.group if owner.is_known else None,
+                    "assignee": owner.person,
                 },
                 against=reason_against(row, policies.tickets),
                 fields=_fields(row, "incident_id", "service_name", "entity_id", "cause_kind", "cause_entity_id")
@@ -146,10 +150,10 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
     rows = [row for row in known if row["finding_kind"] in policies.tickets.finding_kinds]
     for row in sorted(rows, key=lambda r: (r["started_at"], r["finding_id"])):
         latest[risk_key(row)] = row
-    found, voice = [], _voice(policies)
     for row in latest.values():
         grade = owners.criticality(row["entity_id"], at=row["started_at"])
         row["priority"] = risk_priority(row["severity"], grade, policies.priority)
+    found, voice = [], _voice(policies)
     ordered = sorted(latest.items())
     foreseen_of = around.desk.foresee([row for _, row in ordered])
     for (key, row), foreseen in zip(ordered, foreseen_of, strict=True):
@@ -158,6 +162,7 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
         owner = owners.assign(row, *places, policy=policies.routing, foreseen=foreseen)
         group = owner.group if owner.is_known else None
         meaning = {"kind": row["finding_kind"], "severity": row["severity"], "priority": priority, "group": group}
+        meaning["assignee"] = owner.person
         found.append(
             Subject(
                 subject_id=row["finding_id"],
@@ -165,10 +170,11 @@ def risk_subjects(risks: pa.Table, owners: Owners, policies: Policies, around: A
                 external_key=key,
                 started_at=row["started_at"],
                 title=row["title"],
-                text=risk_text(row, (owner.group, owner.reason), voice),
+                text=risk_text(row, voice, owner),
                 closing=risk_gone_text(row, voice) if key in gone else None,
                 priority=priority,
                 assignment_group=owner.group,
+                assignee=owner.person,
                 confidence=row["confidence_ratio"],
                 meaning=meaning,
                 against="It is gone, and never had a ticket." if key in gone else None,
@@ -194,12 +200,8 @@ def _machine_readable(told: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if value is not None}
 
 
-def _target(foreseen: Foreseen, policy: RoutingPolicy, voice: Voice) -> str | None:
-    """Return how likely the target is missed, in words; nothing where no history says."""
-    if foreseen.risk is None:
-        return None
-    key = "late_at_risk" if foreseen.risk >= policy.warn_ratio else "late"
-    return voice.say(key, share=f"{foreseen.risk:.0%}")
+def _target(foreseen: Foreseen, policy: RoutingPolicy) -> Target | None:
+    return None if foreseen.risk is None else Target(foreseen.risk, foreseen.risk >= policy.warn_ratio)
 
 
 def _voice(policies: Policies) -> Voice:
@@ -233,6 +235,7 @@ def digest_subject(held: Sequence[Subject], policies: Policies) -> Subject:
         closing=None,
         priority=min((s.priority for s in held), key=PRIORITIES.index),
         assignment_group=None,
+        assignee=None,
         confidence=None,
         meaning={"held": ids},
         against=None,

@@ -165,6 +165,7 @@ def _row(subject: Subject, calls: Sequence[KnownCall], endpoint: str, mode: str,
         "is_due": is_due,
         "sequence": earlier[-1].sequence + 1 if earlier else 0,
         "fields": subject.fields,
+        "assignee": subject.assignee,
         **subject.told,
     }
 
@@ -197,6 +198,7 @@ def _outbox_row(row: Mapping[str, Any]) -> dict[str, Any]:
         "body": redact_text(row["body"]),
         "priority": row["priority"],
         "assignment_group": row["assignment_group"],
+        "assignee": row["assignee"],
         "started_at": row["started_at"],
         "fields": dict(row["fields"]),
     }

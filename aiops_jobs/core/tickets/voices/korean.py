@@ -44,6 +44,12 @@ KOREAN = Phrases(
         "traffic": "부하가 어디서 들어오는지, {entity}⟨이/가⟩ 감당할 수 있는지 확인하세요.",
         "unknown": "증상이 처음 나타난 {entity}부터 점검하세요.",
     },
+    assigned_by={
+        "catalogue": "서비스 카탈로그 기준",
+        "rule": "배정 규칙 기준",
+        "classifier": "유사 티켓의 처리 이력 기준",
+        "triage": "담당 미확인으로 분류 대기",
+    },
     title="{place}: {what}{scale}",
     more_services=", 서비스 {count}개 추가 영향",
     counted="알림 {alerts}건, 이상 징후 {findings}건",
@@ -67,11 +73,11 @@ KOREAN = Phrases(
     changes="관련 변경",
     announced="사전 공지",
     next_step="**다음 조치:** {step}",
-    assigned="**담당:** {group}{reason}",
-    nobody="미지정",
-    target="**목표 시간:** {text}",
-    late="유사 티켓 중 {share}가 목표 시간을 넘겨 해결되었습니다.",
-    late_at_risk="초과 위험: 유사 티켓 중 {share}가 목표 시간을 넘겨 해결되었습니다.",
+    assigned="**담당:** {group}{person} ({reason})",
+    nobody="미정",
+    on_call=", 당직 {person}",
+    target="**처리 기한:** {at_risk}유사 티켓의 {share}⟨이/가⟩ 기한을 넘겼습니다.",
+    at_risk="초과 위험. ",
     runbook="**런북:** {text}",
     page="이 장애의 상세 페이지",
     footer="{subject}. 판단 근거와 사용한 파일·버전 확인: {command}",
@@ -93,7 +99,7 @@ KOREAN = Phrases(
 )
 
 _PAIR = re.compile(r"⟨([^/⟩]+)/([^⟩]+)⟩")
-_SOUNDED = re.compile(r"[0-9A-Za-z\uac00-\ud7a3]")
+_SOUNDED = re.compile(r"[0-9A-Za-z%\uac00-\ud7a3]")
 _CLOSED_DIGITS = "013678"
 _CLOSED_LETTERS = "lmn"
 
@@ -101,8 +107,8 @@ _CLOSED_LETTERS = "lmn"
 def with_particles(text: str) -> str:
     """Return text in which of every pair of particles the one stands that follows the word before it.
 
-    A Hangul syllable tells by its final consonant, a digit by its name, a Latin word by its last sound (``l``, ``m``,
-    ``n``, ``ng`` close it).
+    A Hangul syllable tells by its final consonant, a digit by its name (``%`` is read 퍼센트), a Latin word
+    by its last sound (``l``, ``m``, ``n``, ``ng`` close it).
 
     Example:
         >>> with_particles("`host/web-01`⟨을/를⟩, `orders-db`⟨이/가⟩, 결제⟨은/는⟩, 서울⟨으로/로⟩")

@@ -24,6 +24,8 @@ class Phrases:
     """Titles of risks, by kind of finding."""
     next_steps: Mapping[str, str]
     """What to do, by kind of cause."""
+    assigned_by: Mapping[str, str]
+    """Why a group gets the ticket, by the step that decided."""
     title: str
     more_services: str
     counted: str
@@ -49,9 +51,9 @@ class Phrases:
     next_step: str
     assigned: str
     nobody: str
+    on_call: str
     target: str
-    late: str
-    late_at_risk: str
+    at_risk: str
     runbook: str
     page: str
     footer: str

@@ -227,7 +227,10 @@ def test_a_router_that_guesses_no_better_than_habit_is_refused():
     rng = np.random.default_rng(3)
     names = rng.choice(["A", "A", "A", "A", "B"], len(rows))
     tickets, group, solved, _ = learned_from(
-        [{**row, "assignment_group": str(name), "title": "x", "priority": "P3"} for row, name in zip(rows, names)]
+        [
+            {**row, "assignment_group": str(name), "title": "x", "priority": "P3"}
+            for row, name in zip(rows, names, strict=True)
+        ]
     )
     trial = try_router(tickets, group, solved, NOW, POLICY, None)
     assert (trial.state, trial.artefact) == ("rejected", None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from aiops_jobs.adapters.warehouse.migrations.notation import add_columns
 
 revision = "0007"
-down_revision = "0005"
+down_revision = "0006"
 
 COLUMNS = "assigned_by:text assignment_reason:text routing_model_version:text"
 COLUMNS += " sla_miss_probability_ratio:number sla_model_version:text"
