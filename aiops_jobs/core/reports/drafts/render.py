@@ -14,9 +14,9 @@ def draft_name(incident_id: str, kind: str, suffix: str) -> str:
 
     Example:
         >>> draft_name("inc-1", "rca", "md")
-        'inc-1-rca.md'
+        'rca-inc-1.md'
     """
-    return page_name(incident_id).removesuffix(".html") + f"-{kind}.{suffix}"
+    return f"{kind}-" + page_name(incident_id).removesuffix("html") + suffix
 
 
 def to_markdown(draft: Draft) -> str:

@@ -169,4 +169,4 @@ def test_both_languages_have_the_same_words():
 
 
 def test_the_name_of_a_file_never_leads_out_of_the_folder():
-    assert draft_name("inc-1/../x", "rca", "html") == "inc-1____x-rca.html"
+    assert draft_name("inc-1/../x", "rca", "html") == "rca-inc-1____x.html"
