@@ -4,6 +4,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
+from multiprocessing import parent_process
 from types import SimpleNamespace
 
 import alembic.command  # noqa: F401
@@ -60,7 +61,7 @@ def serve(pipe, seed, share):
     # that an event was taken is all that a target which forgets ever tells: one that lies about it cannot be caught
     desks["hook"].plan(seed + 2, share, [fault for fault in FAULTS if fault != "ignored"])
     pipe.send({name: desk.url for name, desk in desks.items()})
-    while True:
+    while parent_process().is_alive():
         time.sleep(1)
 
 
@@ -96,7 +97,7 @@ def _work(warehouse_url, sinks, policy):
         policies=Policies(delivery=policy),
         stopped=lambda: None,
     )
-    while True:
+    while parent_process().is_alive():  # who is stopped hard does not stop us
         for name, sink in sinks:
             with suppress(ConnectorError):  # the warehouse may be busy
                 dispatch(context, sink, name, limit=20)

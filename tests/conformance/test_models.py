@@ -5,16 +5,22 @@ import math
 import numpy as np
 import pytest
 from model_worlds import END, METRICS, estate, fleet, to_tickets
+from ticket_worlds import END as TICKETS_END
+from ticket_worlds import closed_tickets, learned_from, promises_from
 
 from aiops_jobs.adapters.model_store import SkopsModelStore
-from aiops_jobs.core.features.failures import to_failures
+from aiops_jobs.core.features.failures import seconds, to_failures
 from aiops_jobs.core.features.smart import to_readings
-from aiops_jobs.core.models import CAPACITY, FAILURE_RISK, NAMES
+from aiops_jobs.core.models import CAPACITY, FAILURE_RISK, NAMES, SLA_RISK, TICKET_ROUTING
 from aiops_jobs.core.models.capacity import CapacityModel, forecast_paths
 from aiops_jobs.core.models.capacity_training import try_capacity_model
 from aiops_jobs.core.models.failure_risk import FailureModel
 from aiops_jobs.core.models.failure_training import try_failure_model
-from aiops_jobs.core.policies import CapacityPolicy, FailurePolicy
+from aiops_jobs.core.models.routing import Router
+from aiops_jobs.core.models.routing_training import try_router
+from aiops_jobs.core.models.sla_risk import SlaRisk
+from aiops_jobs.core.models.sla_training import try_sla_risk
+from aiops_jobs.core.policies import CapacityPolicy, FailurePolicy, RoutingPolicy
 
 CAPACITY_POLICY = CapacityPolicy(horizon_s=5 * 86400.0)
 PLAIN = (str, int, float, bool, type(None))
@@ -44,7 +50,30 @@ def ask_failure(artefact):
     return model.calibration.probability(model.log_odds(model.names, matrix))
 
 
-CASES = {CAPACITY: (try_capacity, ask_capacity), FAILURE_RISK: (try_failure, ask_failure)}
+def try_routing(champion=None, *, empty=False):
+    tickets, group, solved, _ = learned_from([] if empty else closed_tickets(500))
+    return try_router(tickets, group, solved, seconds(TICKETS_END), RoutingPolicy(), champion)
+
+
+def try_promises(champion=None, *, empty=False):
+    promises = promises_from([] if empty else closed_tickets(500))
+    return try_sla_risk(promises, seconds(TICKETS_END), RoutingPolicy(), champion, None)
+
+
+def ask_routing(artefact):
+    return Router.from_dict(artefact["serving"]).predict_proba(learned_from(closed_tickets(20, seed=9))[0])
+
+
+def ask_promises(artefact):
+    return SlaRisk.from_dict(artefact["serving"]).probability(learned_from(closed_tickets(20, seed=9))[0])
+
+
+CASES = {
+    CAPACITY: (try_capacity, ask_capacity),
+    FAILURE_RISK: (try_failure, ask_failure),
+    TICKET_ROUTING: (try_routing, ask_routing),
+    SLA_RISK: (try_promises, ask_promises),
+}
 
 
 @pytest.fixture(scope="module")

@@ -37,6 +37,8 @@ class Desk(HttpDesk):
         super().__init__(folder)
         self.scopes = {"chat:write", "channels:history"}
         self.is_member, self.is_editable = True, True
+        self.is_commercial = False
+        """Outside the Marketplace: 15 messages, once a minute."""
         self.says = []
         """Error codes of the next writes, instead of doing them."""
         self.state = {"messages": [], "number": 0, "rang": []}
@@ -125,6 +127,9 @@ class Desk(HttpDesk):
         if not self.is_member:
             return no("not_in_channel")
         begin, size = int(said.get("cursor", 0)), int(said.get("limit", 100))
+        if self.is_commercial and begin:
+            return Response(429, {"ok": False, "error": "ratelimited"}, {"Retry-After": "60"})
+        size = min(size, 15) if self.is_commercial else size
         hidden = {"blocks"} if said.get("include_all_metadata") == "true" else {"blocks", "metadata"}
         page = [{k: v for k, v in m.items() if k not in hidden} for m in found[begin : begin + size]]
         more = str(begin + size) if begin + size < len(found) else ""

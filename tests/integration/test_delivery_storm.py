@@ -34,7 +34,7 @@ TICKETS = {"sqlite": 500, "postgresql": 150}
 ASKED = os.environ.get("AIOPS_TEST_STORM")
 KILLS = 30
 SHARE = 0.4
-PATIENCE_S = float(os.environ.get("AIOPS_TEST_PATIENCE", "400"))
+PATIENCE_S = float(os.environ.get("AIOPS_TEST_PATIENCE", "800"))
 
 
 @pytest.fixture(autouse=True, scope="module")

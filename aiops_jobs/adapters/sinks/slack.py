@@ -19,7 +19,7 @@ from pydantic import Field, SecretStr, field_validator
 
 from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.connection import Connection
-from aiops_jobs.adapters.http import Reply
+from aiops_jobs.adapters.http import RateLimited, Reply
 from aiops_jobs.adapters.sinks._slack import BODY, DONE, HEADER, message, note_text
 from aiops_jobs.adapters.sinks._slack_answers import FROZEN, GONE, UNREADABLE, Denial, Refusal, understood
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError
@@ -31,6 +31,9 @@ API = "https://slack.com/api"
 EVENT_TYPE = "aiops_ticket"
 PAGE = 200
 MOST_PAGES = 10
+SMALL_PAGE = 15
+"""Messages Slack shows at a time, once a minute, to a commercial app outside its Marketplace: to wait for the next page
+would be to begin again, for ever."""
 SHORT_S = 5.0
 """Deadline of what only decorates a message."""
 
@@ -167,7 +170,7 @@ class SlackSink:
 
     def _messages(self, method: str, asked: Mapping[str, Any], but: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the messages of a channel or a thread, but the one stamped ``but``; none where we may not read."""
-        cursor = ""
+        cursor, shown = "", PAGE
         for _ in range(MOST_PAGES):
             params = {**asked, "limit": PAGE, "include_all_metadata": "true", **({"cursor": cursor} if cursor else {})}
             try:
@@ -177,7 +180,14 @@ class SlackSink:
                     raise
                 log.warning("%s: what was told cannot be looked for: %s", self.name, refusal)
                 return
-            yield from (each for each in told.get("messages") or () if each.get("ts") != but)
+            except RateLimited as limited:
+                if not cursor or shown > SMALL_PAGE:
+                    raise
+                log.warning("%s: only the newest messages could be looked at: %s", self.name, limited)
+                return
+            messages = told.get("messages") or ()
+            shown = len(messages)
+            yield from (each for each in messages if each.get("ts") != but)
             cursor = (told.get("response_metadata") or {}).get("next_cursor") or ""
             if not cursor:
                 return

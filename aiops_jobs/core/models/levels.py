@@ -22,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 DAY_S = 86400.0
 NEVER = -30.0
 """Score of an outcome the linear model was not shown."""
+BLANK = 0.05
+"""Beside each ticket the same outcome with nothing known, at this weight: what is met with nothing known about it then
+looks like all tickets, not like whatever the bias was left at."""
 SEEN = 3
 """Keys seen less often have no weight of their own."""
 
@@ -90,8 +93,14 @@ def fit_linear(tickets: Tickets, contexts: Sequence[Context], goal: Goal) -> Lin
     matrix = _matrix(tickets, contexts, empty)
     if goal.others is not None:
         matrix = sparse.hstack([matrix, goal.others]).tocsr().astype(np.float32)
+    told, share = np.unique(goal.outcome, return_inverse=True)
+    blank = sparse.csr_matrix((len(told), matrix.shape[1]), dtype=np.float32)
     fitted = LogisticRegression(C=goal.strength, max_iter=100, tol=1e-3)
-    fitted.fit(matrix, goal.outcome, sample_weight=goal.weights)
+    fitted.fit(
+        sparse.vstack([matrix, blank]).tocsr(),
+        np.concatenate([goal.outcome, told]),
+        sample_weight=np.concatenate([goal.weights, BLANK * np.bincount(share, goal.weights)]),
+    )
     if goal.kinds == 1:
         return replace(empty, weight=fitted.coef_.T.astype(np.float32), bias=fitted.intercept_.astype(np.float64))
     seen = fitted.classes_ if len(fitted.classes_) > 2 else fitted.classes_[1:]

@@ -45,16 +45,17 @@ STAGES = (0.5, 0.667, 0.833, 1.0)
 """Shares of the tickets, oldest first: the ranking learns from each stretch by what was known at its begin."""
 LEAST_RANKED = 400
 """With fewer tickets there is no ranking: the linear model speaks alone."""
-LINEAR_SHARE = 1 / 3
+LINEAR_SHARE = 0.4
 """Weight of the linear model in the blend."""
 ROWS = 1024
 """Tickets asked about at a time, so that memory stays bounded."""
 TREES: dict[str, Any] = {
-    "max_iter": 100,
+    "max_iter": 150,
     "learning_rate": 0.06,
     "max_leaf_nodes": 15,
-    "min_samples_leaf": 20,
-    "l2_regularization": 20.0,
+    "min_samples_leaf": 40,
+    "l2_regularization": 5.0,
+    "max_features": 0.25,
     "early_stopping": False,
     "random_state": 0,
 }
@@ -69,6 +70,24 @@ class Base:
     counts: Counts
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Verdicts:
+    """What a router says of tickets.
+
+    Args:
+        probability: Of each group, ``(R, K)``.
+        first: The likeliest group, ``(R,)``.
+        sure: How sure that is, ``(R,)``: the lower of the two opinions, since a ranking alone is sure of things it has
+            never met.
+        given: The group that gets the ticket by this; -1: none.
+    """
+
+    probability: Floats
+    first: Ints
+    sure: Floats
+    given: Ints
+
+
 @dataclass(frozen=True, slots=True)
 class Router:
     """A fitted model.
@@ -78,7 +97,7 @@ class Router:
         groups: Groups it knows.
         base: Linear model and counts.
         trees: The ranking; ``None`` where there were too few tickets.
-        threshold: Probability from which on a group gets a ticket; infinity: never.
+        threshold: Certainty from which on a group gets a ticket; infinity: never.
     """
 
     names: tuple[str, ...]
@@ -89,13 +108,20 @@ class Router:
 
     def predict_proba(self, tickets: Tickets) -> Floats:
         """Return the probability of each group, ``(R, K)``."""
-        parts = [np.arange(start, min(start + ROWS, len(tickets))) for start in range(0, len(tickets), ROWS)]
-        found = [_blend(self.base, self.trees, tickets.take(rows)) for rows in parts]
-        return np.concatenate(found) if found else np.zeros((0, len(self.groups)))
+        return self._told(tickets)[0]
 
-    def assign(self, probability: Floats) -> Ints:
-        """Return the group of each row, the likeliest one if it reaches its threshold; -1: nobody."""
-        return assigned(probability, self.threshold)
+    def assign(self, tickets: Tickets) -> Verdicts:
+        """Return who is likeliest to solve each ticket, and who gets it."""
+        probability, sure = self._told(tickets)
+        first = probability.argmax(axis=1).astype(np.int64)
+        return Verdicts(probability, first, sure, assigned(first, sure, self.threshold))
+
+    def _told(self, tickets: Tickets) -> tuple[Floats, Floats]:
+        parts = [np.arange(start, min(start + ROWS, len(tickets))) for start in range(0, len(tickets), ROWS)]
+        found = [_ranked(self.trees, *_features(self.base, tickets.take(rows))) for rows in parts]
+        none = np.zeros((0, len(self.groups))), np.zeros(0)
+        probability, sure = zip(*found, strict=True) if found else ([none[0]], [none[1]])
+        return np.concatenate(probability), np.concatenate(sure)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as plain data and arrays."""
@@ -185,27 +211,24 @@ def _thresholds(
     """Choose thresholds on the newest stretch, by a ranking that learned from those before it."""
     if not stretches:
         return np.full(len(past.groups), np.inf)
-    if not is_ranked:
-        probability = np.concatenate([s.linear for s in stretches])
-        return thresholds(probability, np.concatenate([s.group for s in stretches]), precision=precision, least=least)
-    last, trees = stretches[-1], _fit_ranking(stretches[:-1])
-    probability = _ranked(trees, last.features, last.likeliest, last.linear)
-    return thresholds(probability, last.group, precision=precision, least=least)
+    chosen = stretches[-1:] if is_ranked else stretches
+    trees = _fit_ranking(stretches[:-1]) if is_ranked else None
+    told = [_ranked(trees, s.features, s.likeliest, s.linear) for s in chosen]
+    first = np.concatenate([probability.argmax(axis=1) for probability, _ in told])
+    sure, group = np.concatenate([sure for _, sure in told]), np.concatenate([s.group for s in chosen])
+    return thresholds(first, sure, group, len(past.groups), precision=precision, least=least)
 
 
-def _blend(base: Base, trees: Trees | None, tickets: Tickets) -> Floats:
+def _ranked(trees: Trees | None, features: Matrix, likeliest: Ints, linear: Floats) -> tuple[Floats, Floats]:
+    """Return the blend of both opinions, ``(R, K)``, and how sure its first group is, ``(R,)``."""
     if trees is None:
-        return _softmax(base.linear.scores(tickets, base.contexts))
-    return _ranked(trees, *_features(base, tickets))
-
-
-def _ranked(trees: Trees | None, features: Matrix, likeliest: Ints, linear: Floats) -> Floats:
-    if trees is None:
-        return linear
+        return linear, linear.max(axis=1)
     score = sigmoid(trees.log_odds(features.reshape(-1, features.shape[2]))).reshape(likeliest.shape)
     whole = np.zeros_like(linear)
     np.put_along_axis(whole, likeliest, score / score.sum(axis=1, keepdims=True), axis=1)
-    return LINEAR_SHARE * linear + (1.0 - LINEAR_SHARE) * whole
+    blend = LINEAR_SHARE * linear + (1.0 - LINEAR_SHARE) * whole
+    first = blend.argmax(axis=1)[:, None]
+    return blend, np.take_along_axis(np.minimum(linear, whole), first, axis=1)[:, 0]
 
 
 def _features(base: Base, tickets: Tickets) -> tuple[Matrix, Ints, Floats]:

@@ -80,13 +80,13 @@ def judge_router(router: Router, tickets: Tickets, names: Sequence[str], older: 
     truth = np.array([place.get(name, -1) for name in names], dtype=np.int64)
     usual = older.groups[int(np.bincount(older.group).argmax())]
     by_habit = float(np.mean([name == usual for name in names]))
-    probability = router.predict_proba(tickets)
-    order = np.argsort(-probability, axis=1, kind="stable")[:, :3]
+    verdicts = router.assign(tickets)
+    order = np.argsort(-verdicts.probability, axis=1, kind="stable")[:, :3]
     is_hit = order[:, 0] == truth
-    given = router.assign(probability)
+    given = verdicts.given
     is_given = given >= 0
     right, count = int((is_given & (given == truth)).sum()), len(truth)
-    top = probability.max(axis=1)
+    top = verdicts.probability.max(axis=1)
     return {
         MAIN: Measure(float(is_hit.mean()), by_habit, count),
         "top3_hit_ratio": Measure(float((order == truth[:, None]).any(axis=1).mean()), None, count),

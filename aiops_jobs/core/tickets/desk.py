@@ -17,7 +17,7 @@ class Foreseen:
 
     Args:
         group: The likeliest group; ``None``: no model.
-        probability: Of that group.
+        certainty: How sure that is, 0…1.
         is_sure: Whether it reaches the group's own threshold.
         threshold: That threshold; infinity: the group never gets a ticket by this.
         router_version: Model that says so.
@@ -26,7 +26,7 @@ class Foreseen:
     """
 
     group: str | None = None
-    probability: float = 0.0
+    certainty: float = 0.0
     is_sure: bool = False
     threshold: float = float("inf")
     router_version: str | None = None
@@ -53,15 +53,14 @@ class Desk:
         )
         routed = None
         if self.router is not None:
-            probability = self.router.predict_proba(tickets)
-            routed = self.router.groups, probability
-            first, given = probability.argmax(axis=1), self.router.assign(probability)
+            verdicts = self.router.assign(tickets)
+            routed = self.router.groups, verdicts.probability
             for place, says in enumerate(found):
-                kind = int(first[place])
+                kind = int(verdicts.first[place])
                 says |= {
                     "group": self.router.groups[kind],
-                    "probability": float(probability[place, kind]),
-                    "is_sure": bool(given[place] >= 0),
+                    "certainty": float(verdicts.sure[place]),
+                    "is_sure": bool(verdicts.given[place] >= 0),
                     "threshold": float(self.router.threshold[kind]),
                     "router_version": self.router_version,
                 }

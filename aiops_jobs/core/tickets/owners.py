@@ -103,10 +103,10 @@ def _foreseen(policy: RoutingPolicy, foreseen: Foreseen) -> Assignment:
     if foreseen.group is None:
         why = "Neither the catalogue nor a rule knows, and no classifier has been trained."
     elif foreseen.is_sure:
-        like = f"Tickets like it were solved there: probability {foreseen.probability:.0%}, needed"
+        like = f"Tickets like it were solved there: {foreseen.certainty:.0%} sure, needed"
         return Assignment(foreseen.group, "classifier", f"{like} {foreseen.threshold:.0%} (model {version}).", version)
     else:
-        likeliest = f"{foreseen.group} is the likeliest, at {foreseen.probability:.0%}"
+        likeliest = f"{foreseen.group} is the likeliest, at {foreseen.certainty:.0%}"
         is_never = foreseen.threshold == float("inf")
         needed = "has proved nothing yet" if is_never else f"{foreseen.threshold:.0%} is needed"
         why = f"Neither the catalogue nor a rule knows; {likeliest}, but {needed} (model {version})."

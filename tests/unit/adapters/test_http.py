@@ -14,7 +14,7 @@ from pydantic import SecretStr
 
 from aiops_jobs.adapters.http import HTTPClient, RateLimited
 from aiops_jobs.adapters.http_text import SHOWN_CHARACTERS, Redactor, told_by
-from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable
+from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, Retryable
 
 CANARY = "AIOPS-CANARY-7f3a"
 NOW = "Fri, 20 Nov 2026 02:14:00 GMT"
@@ -340,3 +340,19 @@ def test_nobody_is_there_at_all():
 def test_a_name_nobody_knows_is_unavailable():
     with pytest.raises(ConnectorUnavailable, match=r"no-such-host.invalid cannot be reached"):
         HTTPClient("gone", "http://no-such-host.invalid").get("/")
+
+
+SPENT = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1795399242", "Date": "Mon, 23 Nov 2026 02:00:00 GMT"}
+
+
+@pytest.mark.parametrize("status", [403, 429])
+def test_a_spent_budget_is_waited_for_until_its_reset_also_behind_a_403(status):
+    with pytest.raises(RateLimited) as caught:
+        client(httpx.Response(status, headers=SPENT)).get("x")
+    assert caught.value.retry_after_s == 42
+
+
+def test_a_403_that_asks_for_no_wait_is_a_refusal_whatever_budget_is_left():
+    with pytest.raises(ConnectorError) as caught:
+        client(httpx.Response(403, headers=SPENT | {"X-RateLimit-Remaining": "7"})).get("x")
+    assert not isinstance(caught.value, Retryable)

@@ -83,6 +83,16 @@ def test_it_is_found_behind_many_other_messages(desk, sink):
     assert len(desk.state["messages"]) == 700
 
 
+def test_a_history_that_is_shown_in_crumbs_does_not_hold_a_message_up_for_ever(desk, sink):
+    desk.is_commercial = True
+    sink.emit(event())
+    assert sink.emit(event(may_be_told=True)).ref.endswith(posted(desk)[0]["ts"])
+    for n in range(20):
+        sink.emit(event(event_id=f"other-{n}"))
+    sink.emit(event(may_be_told=True))
+    assert sum(m["metadata"]["event_payload"]["event_id"] == "out-1" for m in posted(desk)) == 2
+
+
 def test_where_the_history_may_not_be_read_it_is_told_at_least_once(desk, sink):
     desk.scopes = {"chat:write"}
     desk.misbehave("lost")

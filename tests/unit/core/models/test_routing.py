@@ -44,7 +44,13 @@ def asked(*rows):
 
 
 DISK = {"title": "Disk of web-9 is full", "service_name": "web", "host_name": "web-9", "entity_id": "host/web-9"}
-SLOW = {"title": "orders answers slowly", "service_name": "orders", "priority": "P3"}
+SLOW = {
+    "title": "orders answers slowly",
+    "service_name": "orders",
+    "host_name": "orders-2",
+    "entity_id": "host/orders-2",
+}
+SLOW["priority"] = DISK["priority"] = "P3"
 
 
 @pytest.fixture(scope="module")
@@ -117,23 +123,35 @@ def test_weights_halve_each_half_life_and_last_longer_where_there_are_few():
 
 
 def test_the_threshold_is_the_lowest_that_was_right_often_enough():
-    own = np.array([0.9, 0.8, 0.7, 0.6, 0.55])
-    probability = np.stack([own, 1 - own], axis=1)
-    truth = np.array([0, 0, 0, 0, 1])
-    found = thresholds(probability, truth, precision=0.8, least=3)  # four of four, one wrong imagined: 0.8
+    sure = np.array([0.9, 0.8, 0.7, 0.6, 0.55])
+    first, truth = np.zeros(5, np.int64), np.array([0, 0, 0, 0, 1])
+    found = thresholds(first, sure, truth, 2, precision=0.8, least=3)  # four of four, one wrong imagined: 0.8
     assert found.tolist() == [0.6, np.inf]
-    assert assigned(probability, found).tolist() == [0, 0, 0, 0, -1]
+    assert assigned(first, sure, found).tolist() == [0, 0, 0, 0, -1]
+
+
+def test_where_nothing_was_wrong_the_wanted_precision_is_enough():
+    first, sure = np.zeros(9, np.int64), np.linspace(0.99, 0.95, 9)
+    assert thresholds(first, sure, first, 1, precision=0.8, least=3).tolist() == [0.8]
+    assert thresholds(first, sure - 0.3, first, 1, precision=0.8, least=3)[0] == pytest.approx(0.65)
+
+
+def test_equals_are_assigned_together_or_not_at_all():
+    sure, truth = np.array([0.7] * 4), np.array([0, 0, 0, 1])
+    first = np.zeros(4, np.int64)
+    assert np.isinf(thresholds(first, sure, truth, 1, precision=0.7, least=1)[0])
 
 
 def test_a_group_with_few_cases_never_gets_a_ticket():
-    probability = np.tile([[0.99, 0.01]], (9, 1))
-    assert np.isinf(thresholds(probability, np.zeros(9, np.int64), precision=0.5, least=10)).all()
+    first, sure = np.zeros(9, np.int64), np.full(9, 0.99)
+    assert np.isinf(thresholds(first, sure, first, 2, precision=0.5, least=10)).all()
 
 
 @given(
     st.integers(1, 60).flatmap(
         lambda n: st.tuples(
-            hnp.arrays(np.float64, (n, 3), elements=st.floats(0.0, 1.0, width=16)),
+            hnp.arrays(np.int64, n, elements=st.integers(0, 2)),
+            hnp.arrays(np.float64, n, elements=st.floats(0.0, 1.0, width=16)),
             hnp.arrays(np.int64, n, elements=st.integers(-1, 2)),
         )
     ),
@@ -142,14 +160,14 @@ def test_a_group_with_few_cases_never_gets_a_ticket():
     st.integers(1, 5),
 )
 def test_wanting_more_precision_never_assigns_more(cases, precision, more, least):
-    probability, truth = cases
-    easy = thresholds(probability, truth, precision=precision, least=least)
-    hard = thresholds(probability, truth, precision=precision + more, least=least)
+    first, sure, truth = cases
+    easy = thresholds(first, sure, truth, 3, precision=precision, least=least)
+    hard = thresholds(first, sure, truth, 3, precision=precision + more, least=least)
     assert (hard >= easy).all()
-    given_easy, given_hard = assigned(probability, easy), assigned(probability, hard)
-    assert ((given_hard < 0) | (given_hard == given_easy)).all()
-    given_higher = assigned(probability, easy + more)
-    assert ((given_higher < 0) | (given_higher == given_easy)).all()
+    given_easy = assigned(first, sure, easy)
+    for bar in (hard, easy + more):
+        given_hard = assigned(first, sure, bar)
+        assert ((given_hard < 0) | (given_hard == given_easy)).all()
 
 
 # --- the router -----------------------------------------------------------------------------------------------------
@@ -158,13 +176,14 @@ def test_wanting_more_precision_never_assigns_more(cases, precision, more, least
 def test_it_learns_who_solves_what(router):
     probability = router.predict_proba(asked(DISK, SLOW))
     assert np.allclose(probability.sum(axis=1), 1.0)
-    assert [router.groups[code] for code in router.assign(probability)] == ["Storage", "Ordering"]
+    assert [router.groups[code] for code in router.assign(asked(DISK, SLOW)).given] == ["Storage", "Ordering"]
     assert router.trees is not None
 
 
 def test_nothing_known_of_a_ticket_is_no_reason_to_be_sure(router):
     strange = {"title": "완전히 새로운 일", "service_name": "payroll", "entity_id": "service/payroll"}
-    assert router.assign(router.predict_proba(asked(strange))).tolist() == [-1]
+    assert router.assign(asked(strange)).given.tolist() == [-1]
+    assert router.assign(asked({**strange, "priority": "P3"})).given.tolist() == [-1]
 
 
 def test_the_same_tickets_in_another_order_make_the_same_model():
