@@ -151,7 +151,7 @@ class _Teller:
 
     def _moments(self) -> Iterable[tuple[datetime, int, str, Line]]:
         signs = [(r.ALERTS, a, a["alert_name"], "t_alert") for a in self._members(r.ALERTS, "alert_id")]
-        signs += [(r.FINDINGS, f, f["entity_id"], "t_symptom") for f in self._members(r.FINDINGS, "finding_id")]
+        signs += [(r.FINDINGS, f, f["entity_id"], "t_sign") for f in self._members(r.FINDINGS, "finding_id")]
         signs.sort(key=lambda s: (s[1]["started_at"], s[0].name, str(s[2])))
         for number, (table, row, name, key) in enumerate(signs[:MOST_ALERTS]):
             yield self._moment(table, row, "started_at", "t_symptom" if not number else key, str(name), 0)
@@ -166,23 +166,23 @@ class _Teller:
             yield self._moment(r.INCIDENTS, self.row, "ended_at", "t_over", self.row["incident_id"], 4)
 
     def _remedies(self) -> Iterable[tuple[datetime, int, str, Line]]:
-        actions = {
-            a["action_id"] for a in self._rows(m.REMEDIATION_ACTIONS) if a["subject_id"] == self.row["incident_id"]
-        }
+        about = [a for a in self._rows(m.REMEDIATION_ACTIONS) if a["subject_id"] == self.row["incident_id"]]
+        actions = {a["action_id"]: a["runbook_id"] for a in about}
         for entry in self._rows(m.AUDIT_LOG):
-            if entry["audited_action_id"] in actions:
-                said = f"{entry['audit_event']} ({entry['actor']})"
-                yield self._moment(m.AUDIT_LOG, entry, "recorded_at", "t_audit", said, 3)
+            runbook = actions.get(entry["audited_action_id"])
+            if runbook:
+                said, place = f"{runbook}: {entry['audit_event']} ({entry['actor']})", f"{entry['audit_number']:09d}"
+                yield self._moment(m.AUDIT_LOG, entry, "recorded_at", "t_audit", said, 3, tie=place)
         for step in self._rows(m.REMEDIATION_STEPS)[:MOST_STEPS]:
             if step["action_id"] in actions:
                 said = f"{step['step_name']}: {step['step_state']}"
                 yield self._moment(m.REMEDIATION_STEPS, step, "started_at", "t_step", said, 3)
 
     def _moment(
-        self, table: Table, row: Row, column: str, key: str, name: str, order: int
+        self, table: Table, row: Row, column: str, key: str, name: str, order: int, tie: str | None = None
     ) -> tuple[datetime, int, str, Line]:
         line = (self._at(table, row, column), Said(f" {self.words[key]}: "), Said(redact_text(name), is_name=True))
-        return row[column], order, f"{key}{name}", line
+        return row[column], order, tie or f"{key}{name}", line
 
     def _members(self, table: Table, column: str) -> list[dict[str, Any]]:
         own = {member["member_id"] for member in self._own(r.INCIDENT_ALERTS)}

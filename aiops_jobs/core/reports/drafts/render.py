@@ -5,8 +5,9 @@ from __future__ import annotations
 from aiops_jobs.core.reports.drafts.model import Citation, Draft, Line, Section
 from aiops_jobs.core.reports.markup import Element, Node, el
 from aiops_jobs.core.reports.pieces import chip
+from aiops_jobs.core.reports.pieces import prose as set_prose
 from aiops_jobs.core.reports.shell import document, page_name
-from aiops_jobs.core.tickets.markdown import code, escape
+from aiops_jobs.core.tickets.markdown import code, escape, prose
 
 
 def draft_name(incident_id: str, kind: str, suffix: str) -> str:
@@ -32,8 +33,7 @@ def to_markdown(draft: Draft) -> str:
 def _line(line: Line) -> str:
     pieces = []
     for said in line:
-        text = said.text if said.citation is None and not said.is_name else escape(said.text)
-        pieces.append(code(said.text) if said.is_name else text)
+        pieces.append(code(said.text) if said.is_name else prose(said.text) if said.citation else said.text)
         if said.citation:
             pieces.append(f"[^{said.citation.number}]")
     return "".join(pieces)
@@ -66,7 +66,7 @@ def _card(section: Section) -> Element:
 def _pieces(line: Line) -> list[Node]:
     told: list[Node] = []
     for said in line:
-        told.append(el("code", said.text) if said.is_name else said.text)
+        told += [el("code", said.text)] if said.is_name else set_prose(said.text)
         if said.citation:
             told.append(el("sup", el("a", f"[{said.citation.number}]", href=f"#source-{said.citation.number}")))
     return told

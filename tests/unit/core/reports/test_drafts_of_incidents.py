@@ -53,7 +53,9 @@ def facts(**more):
                 "opened_at": LATER,
             }
         ],
-        m.REMEDIATION_ACTIONS: [{"action_id": "act-1", "subject_id": "inc-1", "proposed_at": LATER}],
+        m.REMEDIATION_ACTIONS: [
+            {"action_id": "act-1", "runbook_id": "scale-out", "subject_id": "inc-1", "proposed_at": LATER}
+        ],
         m.REMEDIATION_STEPS: [
             {
                 "action_id": "act-1",
@@ -132,7 +134,13 @@ def test_the_timeline_is_in_order_and_tells_ticket_and_remedy():
     (timeline,) = [section for section in draft.sections if section.title == "Timeline"]
     told = ["".join(said.text for said in line) for line in timeline.lines]
     assert told == sorted(told, key=lambda line: line[:16])
-    wanted = ["first sign: service/web", "alert: HighLatency", "ticket opened: T-5", "approved (kim)", "recovered"]
+    wanted = [
+        "first sign: service/web",
+        "alert: HighLatency",
+        "ticket opened: T-5",
+        "scale-out: approved (kim)",
+        "recovered",
+    ]
     places = [next(i for i, line in enumerate(told) if part in line) for part in wanted]
     assert places == sorted(places)
 
