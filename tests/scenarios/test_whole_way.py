@@ -86,4 +86,4 @@ def test_alert_ticket_approved_runbook_verified_resolved_and_reported(tmp_path, 
     for word in (name, incident["cause_entity_id"], ticket["number"], runbook, "lee", "verified"):
         assert word in text, word
     assert "‹" in text
-    assert Path(told["path"]).read_text().startswith("<!doctype html>")
+    assert Path(told["path"]).read_text().lower().startswith("<!doctype html>")
