@@ -11,7 +11,7 @@ from aiops_jobs.jobs.catalogue import ingest_all, run_nightly
 from aiops_jobs.settings import Settings
 from aiops_jobs.window import Window, parse_instant
 
-CLOCKED = {"run_attempts", "leases", "sink_states", "switches"}
+CLOCKED = {"run_attempts", "leases", "sink_states", "switches", "labels", "incident_outcomes"}
 LONG_PAST = {"max_age_s": 1e9, "max_per_hour": 1000}
 """The days of a simulated estate are long past, and a week of them is played in minutes."""
 CLOCKED_COLUMNS = {
@@ -27,7 +27,7 @@ CLOCKED_COLUMNS = {
         "enqueued_at",
         "settled_at",
     },
-    "tickets": {"remote_url", "opened_at", "updated_at", "resolved_at"},
+    "tickets": {"remote_url", "opened_at", "updated_at", "resolved_at", "seen_at"},
 }
 
 
