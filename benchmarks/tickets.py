@@ -69,9 +69,9 @@ def answers(known: pd.DataFrame, later: pd.DataFrame, cut: pd.Timestamp, plan: P
     is_missed = (past["made_sla"].astype(str).str.lower() == "false").to_numpy()
     promises = Promises(tickets, is_missed, _seconds(past["closed_at"]), codes, router.groups)
     asked = _tickets(later, plan)
-    probability = router.predict_proba(asked)
-    risk = fit_sla_risk(promises, now_s).probability(asked, (router.groups, probability))
-    best = np.array(router.groups, dtype=object)[np.argsort(-probability, axis=1, kind="stable")[:, :3]]
+    verdicts = router.assign(asked)
+    risk = fit_sla_risk(promises, now_s).probability(asked, (router.groups, verdicts.probability))
+    best = np.array(router.groups, dtype=object)[verdicts.order[:, :3]]
     hours = (past["resolved_at"] - past["opened_at"]).dt.total_seconds() / 3600
     table = pd.DataFrame({"number": later.index, "sla_score": risk, "ttr_hours": float(hours[hours >= 0].median())})
     return table.assign(**{f"group{rank + 1}": best[:, rank] for rank in range(3)})

@@ -33,11 +33,17 @@ def choose_contexts(levels: Ints, outcome: Ints, kinds: int) -> tuple[Context, .
         outcome: Code of each ticket's outcome, ``(R,)``.
         kinds: Number of outcomes.
     """
-    varying = [c for c in range(levels.shape[1]) if len(levels) and (levels[:, c] != levels[0, c]).any()]
-    found: dict[Context, None] = {(column,): None for column in varying}
+    alone = varying(levels)
+    found: dict[Context, None] = dict.fromkeys(alone)
+    columns = [column for (column,) in alone]
     for is_nested in (True, False):
-        found |= dict.fromkeys(_search(levels, outcome, kinds, varying, is_nested=is_nested))
+        found |= dict.fromkeys(_search(levels, outcome, kinds, columns, is_nested=is_nested))
     return tuple(found)
+
+
+def varying(levels: Ints) -> tuple[tuple[int], ...]:
+    """Return each column of ``levels``, ``(R, C)``, that varies, as a context of its own."""
+    return tuple((c,) for c in range(levels.shape[1]) if len(levels) and (levels[:, c] != levels[0, c]).any())
 
 
 def names_of(contexts: Iterable[Context], names: Sequence[str]) -> list[str]:

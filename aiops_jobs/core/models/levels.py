@@ -94,6 +94,9 @@ def fit_linear(tickets: Tickets, contexts: Sequence[Context], goal: Goal) -> Lin
     if goal.others is not None:
         matrix = sparse.hstack([matrix, goal.others]).tocsr().astype(np.float32)
     told, share = np.unique(goal.outcome, return_inverse=True)
+    width = matrix.shape[1]
+    if not width:  # No key was seen often enough: a column of nothing leaves the bias.
+        matrix = sparse.csr_matrix((len(goal.outcome), 1), dtype=np.float32)
     blank = sparse.csr_matrix((len(told), matrix.shape[1]), dtype=np.float32)
     fitted = LogisticRegression(C=goal.strength, max_iter=100, tol=1e-3)
     fitted.fit(
@@ -102,12 +105,14 @@ def fit_linear(tickets: Tickets, contexts: Sequence[Context], goal: Goal) -> Lin
         sample_weight=np.concatenate([goal.weights, BLANK * np.bincount(share, goal.weights)]),
     )
     if goal.kinds == 1:
-        return replace(empty, weight=fitted.coef_.T.astype(np.float32), bias=fitted.intercept_.astype(np.float64))
+        return replace(
+            empty, weight=fitted.coef_.T[:width].astype(np.float32), bias=fitted.intercept_.astype(np.float64)
+        )
     seen = fitted.classes_ if len(fitted.classes_) > 2 else fitted.classes_[1:]
-    weight = np.zeros((matrix.shape[1], goal.kinds), dtype=np.float32)
+    weight = np.zeros((width, goal.kinds), dtype=np.float32)
     bias = np.full(goal.kinds, NEVER)
     bias[fitted.classes_] = 0.0
-    weight[:, seen] = fitted.coef_.T
+    weight[:, seen] = fitted.coef_.T[:width]
     bias[seen] = fitted.intercept_
     return replace(empty, weight=weight, bias=bias)
 

@@ -3,9 +3,13 @@
 Two opinions are blended. A linear model weighs every context of the ticket. A ranking of the likeliest groups looks at
 each pair of ticket and group: what the linear model says, how often the group solved tickets of each context lately and
 over a longer time, and how many tickets that rests on. The ranking learns from tickets as they were met: counts and
-linear model are fitted on what was closed before a day, and asked about the tickets opened after it.
+linear model are fitted on what was opened before a day, and asked about the tickets opened after it. Tickets that were
+still open that day count too: where many stay open for weeks, hardly any would be left.
 
-Which probability is enough to assign a ticket is learned, group by group, on tickets that none of this has seen.
+The likeliest group is that of the blend; the next ones are those of the ranking, which is less sure and misses fewer.
+
+Which probability is enough to assign a ticket is learned, group by group, on tickets that none of this has seen, by
+what was known of the others when they were opened.
 Stacking: Wolpert, "Stacked generalization", 1992, doi:10.1016/S0893-6080(05)80023-1.
 """
 
@@ -41,8 +45,10 @@ EFFECTIVE = 500.0
 RANKED = 10
 """Groups of a ticket that are ranked; the others keep what the linear model says."""
 PRIOR = 2.0
-STAGES = (0.5, 0.667, 0.833, 1.0)
-"""Shares of the tickets, oldest first: the ranking learns from each stretch by what was known at its begin."""
+STAGES = (0.4, 0.52, 0.64, 0.76, 0.88, 1.0)
+"""Shares of the tickets, oldest first: the ranking learns from each stretch by the tickets opened before it."""
+UNSEEN = 2
+"""Newest stretches kept from the ranking that thresholds are chosen by."""
 LEAST_RANKED = 400
 """With fewer tickets there is no ranking: the linear model speaks alone."""
 LINEAR_SHARE = 0.4
@@ -50,8 +56,8 @@ LINEAR_SHARE = 0.4
 ROWS = 1024
 """Tickets asked about at a time, so that memory stays bounded."""
 TREES: dict[str, Any] = {
-    "max_iter": 150,
-    "learning_rate": 0.06,
+    "max_iter": 100,
+    "learning_rate": 0.08,
     "max_leaf_nodes": 15,
     "min_samples_leaf": 40,
     "l2_regularization": 5.0,
@@ -76,16 +82,21 @@ class Verdicts:
 
     Args:
         probability: Of each group, ``(R, K)``.
-        first: The likeliest group, ``(R,)``.
+        order: All groups, those to suggest before others first, ``(R, K)``.
         sure: How sure that is, ``(R,)``: the lower of the two opinions, since a ranking alone is sure of things it has
             never met.
         given: The group that gets the ticket by this; -1: none.
     """
 
     probability: Floats
-    first: Ints
+    order: Ints
     sure: Floats
     given: Ints
+
+    @property
+    def first(self) -> Ints:
+        """Return the likeliest group, ``(R,)``."""
+        return self.order[:, 0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,20 +119,18 @@ class Router:
 
     def predict_proba(self, tickets: Tickets) -> Floats:
         """Return the probability of each group, ``(R, K)``."""
-        return self._told(tickets)[0]
+        return self._told(tickets).probability
 
     def assign(self, tickets: Tickets) -> Verdicts:
         """Return who is likeliest to solve each ticket, and who gets it."""
-        probability, sure = self._told(tickets)
-        first = probability.argmax(axis=1).astype(np.int64)
-        return Verdicts(probability, first, sure, assigned(first, sure, self.threshold))
+        told = self._told(tickets)
+        order = told.order()
+        return Verdicts(told.probability, order, told.sure, assigned(order[:, 0], told.sure, self.threshold))
 
-    def _told(self, tickets: Tickets) -> tuple[Floats, Floats]:
-        parts = [np.arange(start, min(start + ROWS, len(tickets))) for start in range(0, len(tickets), ROWS)]
-        found = [_ranked(self.trees, *_features(self.base, tickets.take(rows))) for rows in parts]
-        none = np.zeros((0, len(self.groups))), np.zeros(0)
-        probability, sure = zip(*found, strict=True) if found else ([none[0]], [none[1]])
-        return np.concatenate(probability), np.concatenate(sure)
+    def _told(self, tickets: Tickets) -> _Told:
+        starts = range(0, len(tickets), ROWS) or (0,)
+        parts = [np.arange(start, min(start + ROWS, len(tickets))) for start in starts]
+        return _joined([_ranked(self.trees, *_features(self.base, tickets.take(rows))) for rows in parts])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the model as plain data and arrays."""
@@ -156,11 +165,13 @@ def fit_router(solved: Solved, now_s: float, *, precision: float, least: int) ->
     """
     past = solved.before(now_s)
     contexts = choose_contexts(past.tickets.levels, past.group, len(past.groups))
-    stretches = _stretches(past, contexts)
-    trees = None
+    ends = _ends(past)
+    stretches = _stretches(past, contexts, ends)
+    trees = earlier = None
     if len(past.group) >= LEAST_RANKED:
-        trees = _fit_ranking(stretches)
-    threshold = _thresholds(stretches, past, precision=precision, least=least, is_ranked=trees is not None)
+        trees, earlier = _fit_ranking(stretches), _fit_ranking(stretches[:-UNSEEN])
+    newest = _stretches(past, contexts, ends[-1 - UNSEEN :] if trees else ends, is_known=True)
+    threshold = _thresholds(earlier, newest, len(past.groups), precision=precision, least=least)
     return Router(past.tickets.names, past.groups, fit_base(past, contexts, now_s), trees, threshold)
 
 
@@ -183,16 +194,21 @@ class _Stretch:
     group: Ints
 
 
-def _stretches(past: Solved, contexts: Sequence[Context]) -> list[_Stretch]:
+def _ends(past: Solved) -> list[float]:
     opened = past.tickets.opened_s
-    ends = [float(opened[int(share * len(opened))]) if share < 1 and len(opened) else np.inf for share in STAGES]
+    return [float(opened[int(share * len(opened))]) if share < 1 and len(opened) else np.inf for share in STAGES]
+
+
+def _stretches(
+    past: Solved, contexts: Sequence[Context], ends: Sequence[float], *, is_known: bool = False
+) -> list[_Stretch]:
+    """Return the tickets of each stretch as those opened, or also known, before it tell them."""
     found = []
     for begin, end in pairwise(ends):
-        known, met = past.before(begin), past.opened(begin, end)
-        if len(np.unique(known.group)) < 2 or not len(met.group):
+        older, met = past.before(begin) if is_known else past.opened(-np.inf, begin), past.opened(begin, end)
+        if len(np.unique(older.group)) < 2 or not len(met.group):
             continue
-        base = fit_base(known, contexts, begin)
-        features, likeliest, linear = _features(base, met.tickets)
+        features, likeliest, linear = _features(fit_base(older, contexts, begin), met.tickets)
         found.append(_Stretch(features, likeliest, linear, met.group))
     return found
 
@@ -206,29 +222,45 @@ def _fit_ranking(stretches: Sequence[_Stretch]) -> Trees | None:
 
 
 def _thresholds(
-    stretches: Sequence[_Stretch], past: Solved, *, precision: float, least: int, is_ranked: bool
+    trees: Trees | None, stretches: Sequence[_Stretch], kinds: int, *, precision: float, least: int
 ) -> Floats:
-    """Choose thresholds on the newest stretch, by a ranking that learned from those before it."""
+    """Choose thresholds on stretches the ranking did not learn from."""
     if not stretches:
-        return np.full(len(past.groups), np.inf)
-    chosen = stretches[-1:] if is_ranked else stretches
-    trees = _fit_ranking(stretches[:-1]) if is_ranked else None
-    told = [_ranked(trees, s.features, s.likeliest, s.linear) for s in chosen]
-    first = np.concatenate([probability.argmax(axis=1) for probability, _ in told])
-    sure, group = np.concatenate([sure for _, sure in told]), np.concatenate([s.group for s in chosen])
-    return thresholds(first, sure, group, len(past.groups), precision=precision, least=least)
+        return np.full(kinds, np.inf)
+    told = _joined([_ranked(trees, s.features, s.likeliest, s.linear) for s in stretches])
+    group = np.concatenate([s.group for s in stretches])
+    return thresholds(told.order()[:, 0], told.sure, group, kinds, precision=precision, least=least)
 
 
-def _ranked(trees: Trees | None, features: Matrix, likeliest: Ints, linear: Floats) -> tuple[Floats, Floats]:
-    """Return the blend of both opinions, ``(R, K)``, and how sure its first group is, ``(R,)``."""
+@dataclass(frozen=True, slots=True, eq=False)
+class _Told:
+    """The blend of both opinions and the ranking alone, ``(R, K)``; how sure the blend's first group is, ``(R,)``."""
+
+    probability: Floats
+    ranking: Floats
+    sure: Floats
+
+    def order(self) -> Ints:
+        """Return all groups: the blend's first, then as ranked, then as blended, ``(R, K)``."""
+        first = self.probability.argmax(axis=1)[:, None]
+        is_first = np.arange(self.probability.shape[1]) == first
+        return np.lexsort((-self.probability, -self.ranking, ~is_first), axis=1).astype(np.int64)
+
+
+def _joined(parts: Sequence[_Told]) -> _Told:
+    names = ("probability", "ranking", "sure")
+    return _Told(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def _ranked(trees: Trees | None, features: Matrix, likeliest: Ints, linear: Floats) -> _Told:
     if trees is None:
-        return linear, linear.max(axis=1)
+        return _Told(linear, linear, linear.max(axis=1))
     score = sigmoid(trees.log_odds(features.reshape(-1, features.shape[2]))).reshape(likeliest.shape)
     whole = np.zeros_like(linear)
     np.put_along_axis(whole, likeliest, score / score.sum(axis=1, keepdims=True), axis=1)
     blend = LINEAR_SHARE * linear + (1.0 - LINEAR_SHARE) * whole
     first = blend.argmax(axis=1)[:, None]
-    return blend, np.take_along_axis(np.minimum(linear, whole), first, axis=1)[:, 0]
+    return _Told(blend, whole, np.take_along_axis(np.minimum(linear, whole), first, axis=1)[:, 0])
 
 
 def _features(base: Base, tickets: Tickets) -> tuple[Matrix, Ints, Floats]:

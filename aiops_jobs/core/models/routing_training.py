@@ -81,7 +81,7 @@ def judge_router(router: Router, tickets: Tickets, names: Sequence[str], older: 
     usual = older.groups[int(np.bincount(older.group).argmax())]
     by_habit = float(np.mean([name == usual for name in names]))
     verdicts = router.assign(tickets)
-    order = np.argsort(-verdicts.probability, axis=1, kind="stable")[:, :3]
+    order = verdicts.order[:, :3]
     is_hit = order[:, 0] == truth
     given = verdicts.given
     is_given = given >= 0

@@ -2,12 +2,18 @@
 
 Who will solve a ticket matters more than anything it says, and is not known yet. So the model learns with the group
 that solved each ticket, and is asked with the probabilities of a router: the risk is the mean over the groups.
+
+Whether it is known already what became of a ticket depends on what became of it: of yesterday's tickets only the kept
+ones are known. So of each day another share of the misses and of the kept ones is seen. That shifts the log-odds of a
+whole day and leaves the weights of all else alone, if each day has a weight of its own; days then lend the model their
+mean. Prentice, Pyke, "Logistic disease incidence models and case-control studies", 1979, doi:10.1093/biomet/66.3.403.
+Columns count alone: pairs of them would be chosen by when their tickets came.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +22,7 @@ from scipy import sparse
 
 from aiops_jobs.core.features.tickets import Tickets
 from aiops_jobs.core.models.calibration import Calibration, sigmoid
-from aiops_jobs.core.models.contexts import Context, choose_contexts, contexts_of, names_of
+from aiops_jobs.core.models.contexts import Context, contexts_of, names_of, varying
 from aiops_jobs.core.models.levels import DAY_S, Goal, Linear, fit_linear, lasting
 
 Ints = npt.NDArray[np.int64]
@@ -30,6 +36,8 @@ EFFECTIVE = 500.0
 """With fewer tickets older ones fade more slowly."""
 STRENGTH = 0.05
 """Inverse of the penalty on weights: a risk is a mean over many weak signs."""
+OF_DAY = 5.0
+"""Value of a day's column: the penalty on its weight is that much squared weaker than on others."""
 SAME = Calibration(1.0, 0.0)
 
 
@@ -135,12 +143,21 @@ def fit_sla_risk(promises: Promises, now_s: float, calibration: Calibration = SA
     """
     past = promises.before(now_s)
     outcome, opened = past.is_missed.astype(np.int64), past.tickets.opened_s
-    contexts = choose_contexts(past.tickets.levels, outcome, 2)
+    contexts = varying(past.tickets.levels)
     weights = lasting(opened, now_s, FADING_S, least=EFFECTIVE)
     weights = weights / weights.mean()
-    told = np.flatnonzero(past.group >= 0)
-    shape = (len(outcome), len(past.groups))
-    others = sparse.csr_matrix((np.ones(len(told)), (told, past.group[told])), shape=shape)
+    told, rows, kinds = np.flatnonzero(past.group >= 0), np.arange(len(outcome)), len(past.groups)
+    days, of_day = np.unique(opened // DAY_S, return_inverse=True)
+    of_group = sparse.csr_matrix((np.ones(len(told)), (told, past.group[told])), shape=(len(outcome), kinds))
+    when = sparse.csr_matrix((np.full(len(outcome), OF_DAY), (rows, of_day)), shape=(len(outcome), len(days)))
+    others = sparse.hstack([of_group, when]).tocsr()
     linear = fit_linear(past.tickets, contexts, Goal(outcome, 1, weights, strength=STRENGTH, others=others))
-    share = np.bincount(past.group[told], weights[told], len(past.groups)) + 1e-3
+    share = np.bincount(past.group[told], weights[told], kinds) + 1e-3
+    linear = _without_days(linear, OF_DAY * np.bincount(of_day, weights) / weights.sum())
     return SlaRisk(past.tickets.names, past.groups, contexts, linear, share / share.sum(), calibration)
+
+
+def _without_days(linear: Linear, usual: Floats) -> Linear:
+    """Return the model with the mean of its days in place of them: they are the last rows, ``usual`` their weights."""
+    kept = len(linear.weight) - len(usual)
+    return replace(linear, weight=linear.weight[:kept], bias=linear.bias + usual @ linear.weight[kept:])

@@ -12,10 +12,10 @@ from aiops_jobs.core.features.failures import seconds
 from aiops_jobs.core.features.ticket_history import described
 from aiops_jobs.core.features.tickets import crossed, to_tickets
 from aiops_jobs.core.models.contexts import choose_contexts, names_of
-from aiops_jobs.core.models.levels import count, faded, lasting
+from aiops_jobs.core.models.levels import DAY_S, Goal, count, faded, fit_linear, lasting
 from aiops_jobs.core.models.routing import Router, fit_router
 from aiops_jobs.core.models.routing_training import try_router
-from aiops_jobs.core.models.sla_risk import SlaRisk, fit_sla_risk
+from aiops_jobs.core.models.sla_risk import Promises, SlaRisk, fit_sla_risk
 from aiops_jobs.core.models.sla_training import try_sla_risk
 from aiops_jobs.core.models.solved import to_solved
 from aiops_jobs.core.models.thresholds import assigned, thresholds
@@ -297,3 +297,46 @@ def test_where_every_target_was_kept_there_is_no_risk_to_learn():
     trial = try_sla_risk(promises_from(closed_tickets(300), policy=easy), NOW, easy, None, None)
     assert trial.state == "rejected"
     assert "missed targets" in str(trial.refusal)
+
+
+def test_all_groups_are_put_in_order_and_the_likeliest_stands_first(router):
+    verdicts = router.assign(asked(DISK, SLOW))
+    assert np.array_equal(verdicts.order[:, 0], verdicts.probability.argmax(axis=1))
+    assert np.array_equal(np.sort(verdicts.order, axis=1), np.tile(np.arange(len(router.groups)), (2, 1)))
+    assert router.assign(asked()).order.shape == (0, len(router.groups))
+
+
+def test_where_no_key_was_seen_often_the_linear_model_tells_the_shares():
+    tickets = tickets_of({"a": ["1", "2", "3", "4"]})
+    outcome = np.array([0, 1, 1, 1])
+    linear = fit_linear(tickets, [(0,)], Goal(outcome, 2, np.ones(4)))
+    scores = linear.scores(tickets, [(0,)])
+    assert np.allclose(scores, scores[0])
+    share = 1.0 / (1.0 + np.exp(scores[0, 0] - scores[0, 1]))
+    assert share == pytest.approx(0.75, abs=0.01)
+
+
+def test_misses_that_are_known_late_do_not_make_old_columns_risky():
+    """Of the first days only misses are known, of the last ones hardly any; one desk misses more than the other."""
+    rng = np.random.default_rng(7)
+    amount = 4000
+    opened = np.sort(rng.uniform(0.0, 20.0, amount)) * DAY_S
+    is_risky = rng.random(amount) < 0.5
+    # The campaign came in the first days and has nothing to do with targets.
+    is_campaign = rng.random(amount) < np.where(opened < 10 * DAY_S, 0.8, 0.2)
+    is_missed = rng.random(amount) < np.where(is_risky, 0.4, 0.2)
+    of_misses = np.where(opened < 10 * DAY_S, 1.0, 0.15)
+    is_seen = rng.random(amount) < np.where(is_missed, of_misses, np.where(opened < 10 * DAY_S, 0.15, 1.0))
+    tickets = to_tickets(
+        {"desk": np.where(is_risky, "a", "b").tolist(), "campaign": np.where(is_campaign, "y", "n").tolist()},
+        [None] * amount,
+        opened,
+    )
+    rows = np.flatnonzero(is_seen)
+    promises = Promises(tickets.take(rows), is_missed[rows], opened[rows], np.zeros(len(rows), np.int64), ("all",))
+    model = fit_sla_risk(promises, 20.0 * DAY_S)
+    four = {"desk": ["a", "a", "b", "b"], "campaign": ["y", "n", "y", "n"]}
+    odds = model.log_odds(to_tickets(four, [None] * 4, np.full(4, 20.0 * DAY_S)))
+    of_desk, of_campaign = odds[0] - odds[2], odds[0] - odds[1]
+    assert of_desk == pytest.approx(np.log(0.4 / 0.6) - np.log(0.2 / 0.8), abs=0.45)
+    assert abs(of_campaign) < 0.6  # 1.4 and more where days have no weight of their own
