@@ -27,6 +27,8 @@ __all__ = ["alerts_ait", "alerts_nezha", "correlated", "raw_alerts", "rca_nezha"
 Incident = tuple[float, float, list[str]]
 """Begin, end, services: the most suspect first."""
 SUPPRESSED = -1
+Z_LIMIT = 3.5
+"""The rule that made these alerts fires from so many standard deviations on (README of `alerts_nezha_derived`)."""
 SUSPECT = "service/"
 
 
@@ -81,7 +83,7 @@ def raw_alerts(
         seconds: Time of each, in seconds since 1970.
         identity: What tells one alert from another; its first column is the name.
         entity: ``kind/name`` of each.
-        known: A table with ``service`` and ``severity``, where they are told; otherwise all are warnings.
+        known: A table with ``service``, ``severity`` and ``z``, where they are told; otherwise all are warnings.
     """
     count = len(seconds)
     columns = [coded(identity[column]) for column in identity.columns]
@@ -105,6 +107,8 @@ def raw_alerts(
     }
     if known is not None:
         made["service_name"] = coded(known["service"])
+    if known is not None and "z" in known:
+        made["alert_score"] = pa.array(known["z"].to_numpy(dtype=np.float64) / Z_LIMIT)
     return RAW_ALERTS.shape(pa.table(made))
 
 

@@ -6,7 +6,7 @@ import webbrowser
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from cyclopts import Parameter
 
@@ -91,6 +91,7 @@ def report(
     start: Start | None = None,
     end: End | None = None,
     as_of: str | None = None,
+    draft: Literal["rca", "postmortem"] | None = None,
     browse: Annotated[bool, Parameter(name="--open")] = False,
     json: bool = False,
 ) -> None:
@@ -106,6 +107,8 @@ def report(
         End of the window, exclusive.
     as_of:
         Knowledge cut. Default: the end of the window.
+    draft:
+        Write a draft about the incident instead, as HTML and Markdown, for people to finish.
     browse:
         Show the page in the browser of this machine.
     json:
@@ -113,9 +116,10 @@ def report(
     """
     if incident is not None:
         from aiops_jobs.bootstrap import bootstrap
-        from aiops_jobs.jobs.report import report_incident
+        from aiops_jobs.jobs.report import report_draft, report_incident
 
-        done = [report_incident(bootstrap(progress=say), incident)]
+        context = bootstrap(progress=say)
+        done = [report_draft(context, incident, draft) if draft else report_incident(context, incident)]
     elif start is None or end is None:
         remedy = "Name an incident (inc-…), or a window with --from and --to."
         raise ConfigurationError("--from/--to", "is missing", remedy=remedy)

@@ -122,6 +122,12 @@ alert_fingerprint = _text(
 ).required()
 severity = _label("severity", "How bad it is, by itself.", *SEVERITIES).required()
 alert_status = _label("alert_status", "What this notification says.", "firing", "resolved").required()
+alert_score = _number(
+    "alert_score",
+    "How far beyond the limit of its rule, where the source tells; 1.0: at the limit, 2.0: twice as far off.",
+    Between(0),
+    unit="1",
+)
 change_id = _text("change_id", "Identifier of the change.")
 change_type = _label(
     "change_type",

@@ -76,6 +76,7 @@ RAW_ALERTS = Table(
         c.host_name,
         c.summary,
         c.labels,
+        c.alert_score,
         c.source,
     ),
     key=("source", "event_id"),

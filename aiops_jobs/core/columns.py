@@ -172,12 +172,11 @@ def stable_order(codes: Ints) -> Ints:
 def codes_of(column: pa.ChunkedArray) -> tuple[Ints, list[str | None]]:
     """Return a text column as codes, and the texts they stand for, sorted (the null, if any, is last)."""
     encoded = _encoded(column)
-    words: list[str | None] = encoded.dictionary.to_pylist()
-    order = sorted(range(len(words)), key=lambda i: (words[i] is None, words[i] or ""))
-    rank = np.empty(len(words), np.int64)
-    rank[order] = np.arange(len(words))
-    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False)).astype(np.int64)
-    return rank[codes], [words[i] for i in order]
+    order = pc.sort_indices(encoded.dictionary)
+    rank = np.empty(len(order), np.int64)
+    rank[order.to_numpy()] = np.arange(len(order))
+    codes = np.asarray(encoded.indices.to_numpy(zero_copy_only=False))
+    return rank[codes], encoded.dictionary.take(order).to_pylist()
 
 
 def _encoded(column: pa.ChunkedArray) -> pa.DictionaryArray:

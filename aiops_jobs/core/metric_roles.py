@@ -150,6 +150,12 @@ DEFAULT_ALERT_ROLES: tuple[MetricRole, ...] = (
         cause="infra",
         label="availability",
     ),
+    MetricRole(
+        r"(workload|throughput|_(ops|rps|qps)$|(receive|received|transmit|transmitted|sent)_?bytes|syscall)",
+        "traffic",
+        cause="traffic",
+        label="traffic",
+    ),
     MetricRole(r"(network|packet|interface)", "saturation", direction="up", cause="infra", label="network"),
 )
 """What alert rules stand for, by their name in snake_case; the roles of metrics are tried first."""

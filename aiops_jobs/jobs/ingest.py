@@ -27,8 +27,9 @@ from aiops_jobs.core.ingestion.health import (
     to_findings,
     to_source_health,
 )
-from aiops_jobs.core.tickets.redact import redact, redact_columns
+from aiops_jobs.core.tickets.redact import redact
 from aiops_jobs.errors import ConnectorError, ContractError, NotFoundError, Superseded
+from aiops_jobs.jobs.redacting import redacted
 from aiops_jobs.jobs.running import Run, RunReport, critical_failures, open_run, report_of
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
@@ -133,8 +134,7 @@ def _extracted(question: _Question) -> Split:
     outcome = split(
         question.table, received, window=question.window, source=question.source, rejects=rejects, redact=redact
     )
-    mask_ip = question.context.policies.tickets.mask_ip_addresses
-    return replace(outcome, good=redact_columns(question.table, outcome.good, mask_ip=mask_ip))
+    return replace(outcome, good=redacted(question.context, question.table, outcome.good))
 
 
 def _tell(run: Run, question: _Question, state: Standing, *, published: bool) -> None:

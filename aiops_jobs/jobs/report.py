@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from itertools import product
 from typing import Any
 
 from aiops_jobs.contracts import operations as o
@@ -24,8 +25,9 @@ from aiops_jobs.core.reports import (
     report_name,
     summary_rows,
 )
+from aiops_jobs.core.reports.drafts import KINDS, build_draft, draft_name, to_html, to_markdown
 from aiops_jobs.errors import NotFoundError
-from aiops_jobs.jobs.report_rows import facts_of, with_pictures
+from aiops_jobs.jobs.report_rows import facts_of, with_pictures, with_remedies
 from aiops_jobs.jobs.running import Run, RunReport, open_run, report_of
 from aiops_jobs.ports import Context, Filter
 from aiops_jobs.window import Window
@@ -88,8 +90,36 @@ def report_incident(context: Context, incident_id: str) -> RunReport:
     return report_of(run)
 
 
+def report_draft(context: Context, incident_id: str, kind: str) -> RunReport:
+    """Write the draft of an RCA report or of a postmortem as Markdown and HTML; ``details`` hold both paths.
+
+    Raises:
+        NotFoundError: No such incident was ever published.
+    """
+    found = context.warehouse.read(r.INCIDENTS, where=[Filter("incident_id", incident_id)]).to_pylist()
+    if not found:
+        raise NotFoundError("incident", incident_id, remedy="`aiops tickets` and the page of the window list them.")
+    window, as_of = _latest_telling(context, found[0])
+    with open_run(context, JOB, window, as_of, parameters={"incident": incident_id, "draft": kind}) as run:
+        facts = with_remedies(run, facts_of(run, [incident_id]), [incident_id])
+        path, markdown = _write_draft(run, facts, incident_id, kind)
+        run.details |= {"path": path, "markdown_path": markdown, "incident": incident_id}
+    return report_of(run)
+
+
+def _write_draft(run: Run, facts: Facts, incident_id: str, kind: str) -> tuple[str, str]:
+    """Write one draft as HTML and as Markdown; return where they are."""
+    pages, policy = run.context.pages, run.context.policies.tickets
+    draft = build_draft(facts, incident_id, kind, language=policy.language, zone=policy.time_zone)
+    html = pages.write(draft_name(incident_id, kind, "html"), to_html(draft))
+    return html, pages.write(draft_name(incident_id, kind, "md"), to_markdown(draft))
+
+
 def _write_pages(run: Run, facts: Facts) -> list[str]:
-    """Write the pages of the incidents among ``facts`` that no later report has told about; return where they are."""
+    """Write the pages of the incidents among ``facts`` that no later report has told about; return where they are.
+
+    Of those that are over also the drafts their pages lead to.
+    """
     context = run.context
     pages = build_pages(
         facts,
@@ -101,6 +131,10 @@ def _write_pages(run: Run, facts: Facts) -> list[str]:
     )
     later = [Window(row["window_start"], row["window_end"]) for row in _reports(context) if row["as_of"] > run.as_of]
     fresh = [page for page in pages if not _is_told(page.incident.started_at, page.incident.ended_at, later)]
+    over = [page.incident.incident_id for page in fresh if page.incident.ended_at is not None]
+    known = with_remedies(run, facts.known_at(run.as_of)[0], over)
+    for incident_id, kind in product(over, KINDS):
+        _write_draft(run, known, incident_id, kind)
     return [context.pages.write(page_name(page.incident.incident_id), render_incident(page)) for page in fresh]
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from aiops_jobs.contracts import knowledge as k
 from aiops_jobs.contracts import operations as o
+from aiops_jobs.contracts import remediation as m
 from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.contracts.feedback import INCIDENT_OUTCOMES
@@ -60,6 +61,18 @@ def facts_of(run: Run, incidents: Sequence[str] | None = None) -> Facts:
         run.read(t.TOPOLOGY_EDGES, Window(BEGINNING, run.window.end)) if found.num_rows else t.TOPOLOGY_EDGES.empty()
     )
     return Facts(tables={table.name: rows for table, rows in tables.items()}, asked=_asked(run))
+
+
+def with_remedies(run: Run, facts: Facts, incidents: Iterable[str]) -> Facts:
+    """Return the facts with what was done about incidents: actions, their steps and the decisions about them."""
+    actions = _where(run, m.REMEDIATION_ACTIONS, "subject_id", incidents)
+    ids = _texts(actions, "action_id")
+    more = {
+        m.REMEDIATION_ACTIONS.name: actions,
+        m.REMEDIATION_STEPS.name: _where(run, m.REMEDIATION_STEPS, "action_id", ids),
+        m.AUDIT_LOG.name: _where(run, m.AUDIT_LOG, "audited_action_id", ids),
+    }
+    return replace(facts, tables={**facts.tables, **more})
 
 
 def _whole(run: Run) -> dict[Table, pa.Table]:

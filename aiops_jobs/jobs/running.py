@@ -17,9 +17,9 @@ import pyarrow as pa
 from aiops_jobs.contracts import HANDED_ON, Table
 from aiops_jobs.contracts.operations import POLICIES, QUALITY_RESULTS
 from aiops_jobs.contracts.results import LINEAGE
-from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.errors import AiopsError, ContractError
 from aiops_jobs.identity import canonical_json, digest, fingerprint
+from aiops_jobs.jobs.redacting import redacted
 from aiops_jobs.ports import Context, Filter, InputFile, Publication, RunRecord, TableRows
 from aiops_jobs.window import Window
 
@@ -110,19 +110,14 @@ class Run:
     ) -> None:
         """Queue rows of a result table (without lineage columns) as all that is known about ``span``.
 
-        Rows of a table that later jobs read also go to the lake, under this job's name, unless no later job wants
-        these (``is_handed_on``).
+        Rows of a table that later jobs read also go to the lake, under this job's name, if ``is_handed_on``.
         """
-        item = TableRows(table, self._redacted(table, rows), scope=tuple(scope), span=span)
+        item = TableRows(table, redacted(self.context, table, rows), scope=tuple(scope), span=span)
         self._tables.append((item, is_handed_on and table in HANDED_ON))
 
     def upsert(self, table: Table, rows: pa.Table) -> None:
         """Queue rows to be written by key alone."""
-        self._upserts.append(TableRows(table, table.conform(self._redacted(table, rows))))
-
-    def _redacted(self, table: Table, rows: pa.Table) -> pa.Table:
-        """Take personal data and secrets out of every text before it is stored, whichever job made it."""
-        return redact_columns(table, rows, mask_ip=self.context.policies.tickets.mask_ip_addresses)
+        self._upserts.append(TableRows(table, table.conform(redacted(self.context, table, rows))))
 
     def judge(self, table: Table, rows: pa.Table, *, stage: str, source: str, window: Window | None = None) -> pa.Table:
         """Let the quality gate judge ``rows``, keep its verdicts for publication, and return them.

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from support import export, ingest_history, nights_of, run_night, settings_on, small_estate
@@ -13,6 +14,7 @@ from aiops_jobs.contracts.remediation import REMEDIATION_ACTIONS
 from aiops_jobs.contracts.results import INCIDENTS
 from aiops_jobs.jobs.execute import execute
 from aiops_jobs.jobs.remediate import approve, audit_problems, code_for, propose, rehearse
+from aiops_jobs.jobs.report import report_draft
 from aiops_jobs.jobs.suggested import suggested_parameters
 from aiops_jobs.ports import Filter
 
@@ -77,3 +79,11 @@ def test_alert_ticket_approved_runbook_verified_resolved_and_reported(tmp_path, 
     run_night(context, next(nights))
     ticket = json.loads(path.read_text())
     assert ticket["state"] == "resolved"
+
+    # the draft of the report tells all of it, from rows
+    told = report_draft(context, name, "rca").details
+    text = Path(told["markdown_path"]).read_text()
+    for word in (name, incident["cause_entity_id"], ticket["number"], runbook, "lee", "verified"):
+        assert word in text, word
+    assert "‹" in text
+    assert Path(told["path"]).read_text().lower().startswith("<!doctype html>")

@@ -10,6 +10,7 @@ folder, one file each, and names the folder as ``spool``. An alert *fires* at ``
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,6 +57,9 @@ class Settings(LabelSettings, Connection):
     severities: dict[str, Literal["info", "warning", "critical"]] = Field(default_factory=dict)
     """What its values mean, where they differ from the usual ones; a word nobody knows is a warning, and stays in the
     labels."""
+    score_annotation: str = "alert_score"
+    """Annotation in which a rule tells how far off the value is, as a multiple of its limit
+    (``{{ printf "%f" (div $value 0.9) }}``); anything but a number of at least 0 counts as not told."""
 
     @model_validator(mode="after")
     def _has_a_place(self) -> Settings:
@@ -71,6 +75,7 @@ class AlertRules:
     labels: LabelRules
     severity_label: str
     severities: Mapping[str, str]
+    score_annotation: str
 
 
 class _Alert(msgspec.Struct):
@@ -99,7 +104,8 @@ class AlertmanagerSource:
     def __init__(self, name: str, settings: Settings, *, transport: httpx.BaseTransport | None = None) -> None:
         self.name = name
         self._settings = settings
-        self._rules = AlertRules(settings.rules, settings.severity_label, {**ALERT_SEVERITIES, **settings.severities})
+        severities = {**ALERT_SEVERITIES, **settings.severities}
+        self._rules = AlertRules(settings.rules, settings.severity_label, severities, settings.score_annotation)
         self._client = None
         if settings.url:
             self._client = settings.client(name, transport=transport)
@@ -223,6 +229,7 @@ def _row(alert: _Alert, rules: AlertRules, *, source: str) -> dict[str, Any]:
             labels=origin.labels,
         ),
         "severity": rules.severities.get(severity, "warning"),
+        "alert_score": _score(notes.get(rules.score_annotation, "")),
         "entity_id": origin.entity_id,
         "service_name": origin.service_name,
         "host_name": origin.host_name,
@@ -230,6 +237,14 @@ def _row(alert: _Alert, rules: AlertRules, *, source: str) -> dict[str, Any]:
         "labels": origin.labels,
         "source": source,
     }
+
+
+def _score(told: str) -> float | None:
+    try:
+        score = float(told)
+    except ValueError:
+        return None
+    return score if 0 <= score < math.inf else None
 
 
 def _at(row: dict[str, Any], alert: _Alert, status: str, instant: datetime) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 All on event time, so that any order of the rows and any split of a window give the same episodes with the same ids:
 
-* an episode begins with a firing notification and ends with a resolving one, or after a silence;
+* an episode begins with a firing notification and ends with a resolving one, or after a silence (see `cadence`);
 * an alert that changes its state too often *flaps*: as long as it does, a resolution does not end its episode;
 * a notification that repeats another of its open episode, word for word, is a full duplicate, not only of the last one.
 """
@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.contracts.results import ALERTS
+from aiops_jobs.core.alerts.cadence import allowed_silence
 from aiops_jobs.core.columns import (
     OPEN,
     SECOND,
@@ -54,6 +55,8 @@ class _Events:
     firing: Bools
     first: Bools
     """Whether it is the first of its fingerprint."""
+    silence: Ints
+    """How long a silence ends its alert, as known when it came, microseconds."""
 
     @property
     def gap(self) -> Ints:
@@ -117,7 +120,10 @@ def to_alerts(raw_alerts: pa.Table, *, policies: Policies, until: datetime) -> p
     states, words = codes_of(rows["alert_status"])
     firing = np.array([word == "firing" for word in words], dtype=bool)[states]
     order = _order(codes, at, ~firing)
-    events = _Events(codes[order], at[order], firing[order], np.diff(codes[order], prepend=-1) != 0)
+    first = np.diff(codes[order], prepend=-1) != 0
+    repeats = ~first & firing[order] & np.concatenate([[False], firing[order][:-1]])[: len(order)]
+    silence = allowed_silence(codes_of(rows["source"])[0][order], at[order], repeats, policies.alerts)
+    events = _Events(codes[order], at[order], firing[order], first, silence)
     begins, attached = _episodes(events, policies.alerts)
     kept = np.flatnonzero(attached)
     if not kept.size:
@@ -171,8 +177,7 @@ def _recent_changes(events: _Events, window_s: float) -> Ints:
 
 def _episodes(events: _Events, policy: AlertPolicy) -> tuple[Bools, Bools]:
     """Return which notifications begin an episode, and which belong to one at all (a stray resolution does not)."""
-    silence = events.gap > int(policy.resolve_timeout_s * SECOND)
-    breaks = events.first | silence
+    breaks = events.first | (events.gap > events.silence)
     after_resolved = np.concatenate([[False], ~events.firing[:-1]])[: events.at.size]
     calm = _recent_changes(events, policy.flap_window_s) < policy.flap_changes
     position = np.arange(events.at.size)
@@ -186,7 +191,7 @@ def _episodes(events: _Events, policy: AlertPolicy) -> tuple[Bools, Bools]:
 
 def _rows(notes: _Notes, events: _Events, cut: _Cut, policies: Policies, until: int) -> pa.Table:
     policy, kept, edges = policies.alerts, cut.kept, cut.edges
-    resolved_at, resolved_by = _ends(events, cut, policy, until)
+    resolved_at, resolved_by = _ends(events, cut, until)
     count = np.diff(np.append(edges, kept.size))
     head = notes.rows.select(COPIED).take(pa.array(notes.order[_first_by_id(notes, events, cut.heads)]))
     started = events.at[cut.heads]
@@ -217,12 +222,14 @@ def _alert_ids(keys: pa.ChunkedArray, started: Ints) -> list[str]:
     return fingerprints("alt", {"alert_fingerprint": texts_of(keys), "started_at": instant_texts(started)})
 
 
-def _ends(events: _Events, cut: _Cut, policy: AlertPolicy, until: int) -> tuple[Ints, pa.Array]:
+def _ends(events: _Events, cut: _Cut, until: int) -> tuple[Ints, pa.Array]:
     """Return when each episode ended and by what: its last change to resolved, or its last word and a silence."""
     firing, at = events.firing[cut.kept], events.at[cut.kept]
     last_fire = np.maximum.accumulate(np.where(firing, np.arange(firing.size), -1))[cut.tails]
     by_event = ~firing[cut.tails]
-    timeout = at[cut.tails] + int(policy.resolve_timeout_s * SECOND)
+    timeout = at[cut.tails] + events.silence[cut.kept][cut.tails]
+    same = np.append(np.diff(events.fingerprint[cut.heads]) == 0, False)
+    timeout = np.where(same, np.minimum(timeout, np.append(events.at[cut.heads][1:], OPEN)), timeout)
     by_silence = ~by_event & (timeout < until)
     first_resolved = at[np.minimum(last_fire + 1, firing.size - 1)]
     ended = np.select([by_event, by_silence], [first_resolved, timeout], default=OPEN)

@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -112,8 +111,11 @@ def nodes_of(rows: pa.Table) -> pa.Array:
     return pc.coalesce(plain(rows["entity_id"]), service, host)
 
 
-def shared_codes(*columns: pa.Array) -> tuple[list[Ints], list[str | None]]:
+def shared_codes(*columns: pa.Array | pa.ChunkedArray) -> tuple[list[Ints], list[str | None]]:
     """Return several text columns as codes of one dictionary, sorted, and its words (the null, if any, is last)."""
-    codes, words = codes_of(pa.chunked_array([column.cast(pa.string()) for column in columns]))
-    edges = np.cumsum([0, *(len(column) for column in columns)])
-    return [codes[a:b] for a, b in pairwise(edges.tolist())], words
+    parts = [codes_of(c if isinstance(c, pa.ChunkedArray) else pa.chunked_array([c])) for c in columns]
+    own = [pa.array(words, pa.string()) for _, words in parts]
+    union = pc.unique(pa.concat_arrays(own))
+    words = union.take(pc.sort_indices(union))
+    places = [pc.index_in(some, words).to_numpy().astype(np.int64) for some in own]
+    return [place[codes] for place, (codes, _) in zip(places, parts, strict=True)], words.to_pylist()

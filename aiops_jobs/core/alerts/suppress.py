@@ -32,6 +32,7 @@ from aiops_jobs.core.columns import (
     Bools,
     Floats,
     Ints,
+    codes_of,
     instants,
     micros_of,
     plain,
@@ -133,13 +134,14 @@ def _flapping(subjects: Subjects, notifications: pa.Table, policies: Policies, u
     policy = policies.suppression.flapping
     if not policy.is_on:
         return Stretches()
+    firing = _firing(notifications)
+    if firing.all():
+        return Stretches()
     limits = Limits.of(policies.alerts.flap_changes, policies.alerts.flap_window_s, policy.quiet_s)
-    (events, own), _ = shared_codes(
-        plain(notifications["alert_fingerprint"]), plain(subjects.alerts["alert_fingerprint"])
-    )
+    (events, own), _ = shared_codes(notifications["alert_fingerprint"], subjects.alerts["alert_fingerprint"])
     at = micros_of(notifications["observed_at"])
     known = at < until
-    found = flapping(events[known], at[known], _firing(notifications)[known], limits)
+    found = flapping(events[known], at[known], firing[known], limits)
     found = reminded(found, int(policy.remind_s * SECOND))
     question, hit = overlaps(found, own, subjects.start, subjects.end)
     may = subjects.at_most(policy.max_severity)[question]
@@ -159,8 +161,8 @@ def _flapping(subjects: Subjects, notifications: pa.Table, policies: Policies, u
 
 
 def _firing(notifications: pa.Table) -> Bools:
-    firing = pc.equal(plain(notifications["alert_status"]), "firing")
-    return np.asarray(firing.to_numpy(zero_copy_only=False), dtype=bool)
+    codes, words = codes_of(notifications["alert_status"])
+    return np.array([word == "firing" for word in words], dtype=bool)[codes]
 
 
 def _states(alerts: pa.Table, heard: Audible) -> list[str]:
@@ -232,8 +234,12 @@ def _once(rows: pa.Table) -> pa.Table:
 
 def _avoided(subjects: Subjects, kinds: Mapping[str, Stretches], notifications: pa.Table) -> Ints:
     """Count the firing notifications in each stretch; one that several stretches cover counts for the first kind."""
-    rows = notifications.filter(pa.array(_firing(notifications)))
-    (events, own), _ = shared_codes(plain(rows["alert_fingerprint"]), plain(subjects.alerts["alert_fingerprint"]))
+    if not any(map(len, kinds.values())):
+        return _NOTHING
+    firing = _firing(notifications)
+    rows = notifications.select(["alert_fingerprint", "observed_at"])
+    rows = rows if firing.all() else rows.filter(pa.array(firing))
+    (events, own), _ = shared_codes(rows["alert_fingerprint"], subjects.alerts["alert_fingerprint"])
     at = micros_of(rows["observed_at"])
     taken = np.zeros(len(at), bool)
     counts = []

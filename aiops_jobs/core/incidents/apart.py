@@ -13,7 +13,7 @@ from scipy import sparse
 from scipy.sparse import csgraph
 
 from aiops_jobs.core.columns import Bools, Ints
-from aiops_jobs.core.incidents.links import CONTEXT, DEPENDS, Links
+from aiops_jobs.core.incidents.relations import CONTEXT, DEPENDS, Links
 from aiops_jobs.core.incidents.sessions import Sessions
 
 MAX_ROOTS = 64

@@ -85,11 +85,14 @@ def _resources(case: Case) -> Iterator[Candidate]:
 def _near(case: Case) -> dict[str, list[int]]:
     """Return the incident's members by node, and what was wrong with its dependencies when it was first felt."""
     near = {node: list(places) for node, places in case.by_node.items()}
+    members, known, felt = case.members, case.world.members_at, case.felt
+    latest = felt + TOLERANCE_S * SECOND
     for node in case.upstream:
-        for member in case.world.members_at.get(node, ()):
-            begun, ended = int(case.members.start[member]), int(case.members.end[member])
-            is_on = begun <= case.felt + TOLERANCE_S * SECOND and ended > case.felt
-            if is_on and member not in near.get(node, ()):
+        own = near.get(node, ())
+        for member in known.get(node, ()):
+            if members.start[member] > latest:
+                break
+            if members.end[member] > felt and member not in own:
                 near.setdefault(node, []).append(member)
     return near
 

@@ -7,7 +7,7 @@ It goes in two steps, because the second needs logs and traces only near the inc
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,10 +18,12 @@ import pyarrow.compute as pc
 from aiops_jobs.contracts.columns import SEVERITIES
 from aiops_jobs.core.alerts.episodes import to_alerts
 from aiops_jobs.core.alerts.harm import with_harm
+from aiops_jobs.core.alerts.scores import peak_scores
 from aiops_jobs.core.alerts.suppress import Surroundings, suppress
 from aiops_jobs.core.columns import SECOND, micros_of, to_instant, to_micros
 from aiops_jobs.core.incidents.announcements import announced
 from aiops_jobs.core.incidents.attributes import Attributes
+from aiops_jobs.core.incidents.background import against_background
 from aiops_jobs.core.incidents.calibration import IDENTITY, CauseCalibration
 from aiops_jobs.core.incidents.candidates import is_exhausted
 from aiops_jobs.core.incidents.case import Case, Changes, World, evidence_windows, to_changes
@@ -38,6 +40,8 @@ from aiops_jobs.core.incidents.topology import TopologyHistory, implied_edges
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
 
+REPEATED = ("alert_fingerprint", "entity_id", "service_name", "host_name", "summary", "labels")
+"""Texts that one notification of an alert has in common with the next."""
 MANY = 3
 """So many different warnings at once are an incident, however short each is."""
 
@@ -67,6 +71,18 @@ class Facts:
         at = self.raw_alerts["observed_at"]
         later = self.raw_alerts.filter(pc.greater(at, pc.max(self.past_alerts["observed_at"]).cast(at.type)))
         return pa.concat_tables([self.past_alerts, later.cast(self.past_alerts.schema)]).unify_dictionaries()
+
+    def encoded(self) -> Facts:
+        """Return the same facts with each text of notifications kept once, so that it is hashed once."""
+        past = None if self.past_alerts is None else _texts_once(self.past_alerts)
+        return replace(self, raw_alerts=_texts_once(self.raw_alerts), past_alerts=past)
+
+
+def _texts_once(rows: pa.Table) -> pa.Table:
+    for place, field_ in enumerate(rows.schema):
+        if field_.name in REPEATED and pa.types.is_string(field_.type):
+            rows = rows.set_column(place, field_.name, rows[field_.name].dictionary_encode())
+    return rows
 
 
 @dataclass(frozen=True)
@@ -120,13 +136,16 @@ def prepare(facts: Facts, *, policies: Policies, span: Window, known: pa.Table |
         span: What the result speaks about.
         known: ``incident_alerts`` published before, so that ids stay.
     """
+    facts = facts.encoded()
     alerts = to_alerts(facts.raw_alerts, policies=policies, until=span.end)
     notifications = facts.notifications
     around = Surroundings(notifications, facts.changes, facts.edges, has_past=notifications is not facts.raw_alerts)
     kept = suppress(alerts, around, policies=policies, until=to_micros(span.end))
-    members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies)
+    scores = peak_scores(kept.alerts, facts.raw_alerts)
+    members = to_members(kept.alerts, facts.findings, facts.anomalies, policies=policies, scores=scores)
     members = as_heard(members, kept)
     members = members.taken(np.flatnonzero(members.start < to_micros(span.end)))
+    members = against_background(members, policies.correlation.background)
     history = _history(facts, members)
     attributes = Attributes(members, kept.alerts, facts.findings)
     grouping = group_in_stages(members, history, attributes, policy=policies.correlation, known=known)
@@ -189,7 +208,8 @@ def is_incident(case: Case, policies: Policies) -> bool:
     * nothing is as severe as the policy asks, or there is only context;
     * nobody feels it and no alert speaks of it, unless a critical finding does, and, during an announced event, one
       of something exhausted: more load and busier machines are what the announcement said;
-    * there are only a few warnings of alert rules, and each is over, or flaps, within the time it is held back.
+    * there are only a few warnings of alert rules, none of which is known to stand out from the noise, and each is
+      over, or flaps, within the time it is held back.
     """
     members, loud = case.members, case.loud
     severity = max(int(members.severity[m]) for m in loud)
@@ -199,7 +219,7 @@ def is_incident(case: Case, policies: Policies) -> bool:
     alerts = [m for m in loud if members.is_alert[m]]
     if not alerts and not case.suffering:
         return is_critical and (not announced(case) or any(is_exhausted(members, m) for m in loud))
-    if is_critical or len(alerts) < len(loud):
+    if is_critical or len(alerts) < len(loud) or any(members.burst[m] >= 0 for m in alerts):
         return True
     told = sorted({(members.nodes[m] or "", members.name[m]) for m in alerts})
     if len(told) >= MANY:

@@ -8,7 +8,9 @@ stay apart; and what names neither an entity nor a service nor a host is never g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
+from operator import itemgetter
 
 import numpy as np
 import pyarrow as pa
@@ -17,8 +19,9 @@ from scipy.sparse import csgraph
 
 from aiops_jobs.core.columns import SECOND, Ints, combined, micros_of, stable_order, texts_of
 from aiops_jobs.core.incidents.apart import keep_apart
-from aiops_jobs.core.incidents.links import Linker, Links, no_links
+from aiops_jobs.core.incidents.links import Linker
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.relations import Links, no_links
 from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions, split_by_duration, to_sessions
 from aiops_jobs.core.incidents.topology import TopologyHistory
@@ -33,16 +36,28 @@ class Group:
     Args:
         incident_id: Deterministic; never re-numbered.
         anchor: The first member that is more than context; the incident begins with it.
-        members: Positions in `Members`, by begin.
-        sessions: Positions in `Sessions`; empty where the members name no node.
+        member_places: Positions in `Members`, by begin.
+        session_places: Positions in `Sessions`; empty where the members name no node.
         links: The links among them.
     """
 
     incident_id: str
     anchor: int
-    members: list[int]
-    sessions: list[int]
+    member_places: Ints
+    session_places: Ints
     links: Links
+
+    @cached_property
+    def members(self) -> list[int]:
+        """Positions in `Members`, by begin."""
+        places: list[int] = self.member_places.tolist()
+        return places
+
+    @cached_property
+    def sessions(self) -> list[int]:
+        """Positions in `Sessions`."""
+        places: list[int] = self.session_places.tolist()
+        return places
 
 
 @dataclass(frozen=True)
@@ -79,7 +94,7 @@ def group_members(
     by_component = _links_by_component(component, links)
     none = no_links()
     groups = [
-        Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if own else -1, none))
+        Group(incident_id, anchor, pool, own, by_component.get(int(component[own[0]]) if len(own) else -1, none))
         for incident_id, (anchor, pool, own) in zip(ids, pools, strict=True)
         if len(pool) >= policy.min_members
     ]
@@ -133,7 +148,7 @@ def _limit_duration(sessions: Sessions, component: Ints, links: Links, policy: C
     return _components(len(sessions), links), links
 
 
-Pool = tuple[int, list[int], list[int]]
+Pool = tuple[int, Ints, Ints]
 """Anchor, members and sessions of an incident."""
 
 
@@ -145,29 +160,25 @@ def _pools(members: Members, sessions: Sessions, component: Ints) -> list[Pool]:
     ranked = stable_order(number)
     order = placed[ranked]
     heads = np.flatnonzero(np.diff(number[ranked], prepend=-1))
-    pools = [(member, [member], empty) for member, empty in zip(alone.tolist(), _lists(alone), strict=True)]
+    pools = [(member, alone[i : i + 1], _NONE) for i, member in enumerate(alone.tolist())]
     if len(order):
         never = len(members)
         loudest = np.minimum.reduceat(np.where(members.is_faint[order], never, order), heads)
         anchors = np.where(loudest < never, loudest, order[heads]).tolist()
         pools += zip(anchors, _cut(order, heads), _by_number(component), strict=True)
-    return sorted(pools)
+    return sorted(pools, key=itemgetter(0))
 
 
-def _lists(of: Ints) -> list[list[int]]:
-    return [[] for _ in of]
-
-
-def _by_number(component: Ints) -> list[list[int]]:
+def _by_number(component: Ints) -> list[Ints]:
     """Return the sessions of each component, by its number."""
     order = np.argsort(component, kind="stable")
     return _cut(order, np.flatnonzero(np.diff(component[order], prepend=-1)))
 
 
-def _cut(values: Ints, heads: Ints) -> list[list[int]]:
-    whole = values.tolist()
-    edges = [*heads.tolist(), len(whole)]
-    return [whole[start:stop] for start, stop in pairwise(edges)]
+def _cut(values: Ints, heads: Ints) -> list[Ints]:
+    """Return the parts of an array, without a copy."""
+    edges = [*heads.tolist(), len(values)]
+    return [values[start:stop] for start, stop in pairwise(edges)]
 
 
 def _links_by_component(component: Ints, links: Links) -> dict[int, Links]:
@@ -192,7 +203,7 @@ def incident_ids(members: Members, pools: list[Pool], known: pa.Table | None) ->
     taken: set[str] = set()
     ids: list[str] = []
     for (first, pool, _), fresh in zip(pools, fresh_ids, strict=True):
-        shared = (claim for i in pool if loud[i] for claim in claims.get(members.ids[i], ()))
+        shared = (claim for i in pool.tolist() if loud[i] for claim in claims.get(members.ids[i], ()))
         found = sorted({claim for claim in shared if claim[1] not in taken})
         choice = found[0][1] if found else fresh
         if choice in taken:

@@ -8,76 +8,24 @@ has a session), or if it is silent and nearly all that depends on it suffers tog
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from aiops_jobs.core.columns import SECOND, Bools, Ints
+from aiops_jobs.core.incidents.relations import (
+    BURST,
+    CONTEXT,
+    DEPENDS,
+    SERVICE,
+    SHARED,
+    STAND_IN,
+    Links,
+    joined,
+    no_links,
+)
 from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.topology import Topology, TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
-
-DEPENDS, SERVICE, SHARED, STAND_IN, CONTEXT = 0, 1, 2, 3, 4
-KINDS = ("depends on", "belongs to the service of", "shares a silent component with", "stands in for", "is context of")
-
-
-@dataclass(frozen=True)
-class Links:
-    """Related pairs of sessions; arrays have one entry a pair.
-
-    Args:
-        child: The session that is explained.
-        parent: The session it is explained by.
-        hops: Distance in the topology.
-        gap: Distance between their nearest begins, microseconds.
-        kind: Position in ``KINDS``.
-        via: Name of the silent component of a ``SHARED`` pair, or of the group of a ``STAND_IN`` pair; else empty.
-    """
-
-    child: Ints
-    parent: Ints
-    hops: Ints
-    gap: Ints
-    kind: Ints
-    via: list[str]
-
-    def __len__(self) -> int:
-        return len(self.child)
-
-    def taken(self, keep: Ints) -> Links:
-        """Return the links at some positions."""
-        arrays = (self.child[keep], self.parent[keep], self.hops[keep], self.gap[keep], self.kind[keep])
-        return Links(*arrays, via=[self.via[i] for i in keep.tolist()])
-
-    def cut(self, low: int, high: int) -> Links:
-        """Return the links of a range of positions, without a copy."""
-        own = slice(low, high)
-        return Links(
-            self.child[own], self.parent[own], self.hops[own], self.gap[own], self.kind[own], via=self.via[own]
-        )
-
-    @property
-    def order(self) -> Ints:
-        """Positions of the links, for each child the closest first."""
-        return np.lexsort((self.parent, self.gap, self.kind, self.hops, self.child)).astype(np.int64)
-
-
-def no_links() -> Links:
-    """Return links without any pair."""
-    none = np.zeros(0, np.int64)
-    return Links(none, none, none, none, none, [])
-
-
-def joined(parts: Sequence[Links]) -> Links:
-    """Return all links of several."""
-    return Links(
-        child=np.concatenate([part.child for part in parts]),
-        parent=np.concatenate([part.parent for part in parts]),
-        hops=np.concatenate([part.hops for part in parts]),
-        gap=np.concatenate([part.gap for part in parts]),
-        kind=np.concatenate([part.kind for part in parts]),
-        via=[via for part in parts for via in part.via],
-    )
 
 
 class Linker:
@@ -120,7 +68,8 @@ class Linker:
         solid = depends.taken(np.flatnonzero(firm[depends.child] & firm[depends.parent]))
         service = self._by_service(firm)
         shared = self._by_silent_component(joined([solid, service]), firm)
-        return joined([solid, service, shared, self._by_group(firm), self._by_nearness(depends, firm)])
+        burst = self._by_burst(firm)
+        return joined([solid, service, shared, self._by_group(firm), burst, self._by_nearness(depends, firm)])
 
     def nearest(self, session: Ints, micros: Ints) -> Ints:
         """Return how far the nearest begin of a session's members is from an instant, pair by pair."""
@@ -195,12 +144,15 @@ class Linker:
         return np.asarray((lead >= 0) & going & (lead <= int(self.policy.overlap_s * SECOND)), dtype=bool)
 
     def _by_service(self, firm: Bools) -> Links:
-        """Link the sessions of one service one after the other, as long as each begins near the one before."""
-        rows: dict[str, list[int]] = {}
+        """Link the sessions of one service one after the other, as long as each begins near the one before.
+
+        What stands out from noise is linked with its own burst only.
+        """
+        rows: dict[tuple[str, int], list[int]] = {}
         for session in np.flatnonzero(firm) if self.services else ():
             for service in self.services.get(self.sessions.name(int(session)), ()):
-                rows.setdefault(service, []).append(int(session))
-        chains = [self._chain(rows[service], SERVICE, hops=1, via="") for service in sorted(rows)]
+                rows.setdefault((service, int(self.sessions.burst[session])), []).append(int(session))
+        chains = [self._chain(rows[key], SERVICE, hops=1, via="") for key in sorted(rows)]
         return joined([no_links(), *chains])
 
     def _chain(self, ordered: Sequence[int], kind: int, *, hops: int, via: str) -> Links:
@@ -222,7 +174,7 @@ class Linker:
             for name, total in topology.direct(sessions.name(int(session))):
                 users.setdefault(name, []).append(int(session))
                 sizes[name] = total
-        speaking = {sessions.name(int(i)) for i in np.flatnonzero(firm)}
+        speaking = {sessions.names[node] for node in np.unique(sessions.node[firm]).tolist()}
         parts = [no_links()]
         for name in sorted(set(users) - speaking):
             for together in self._bunches(users[name]):
@@ -253,6 +205,17 @@ class Linker:
                 if len(distinct) >= max(2, self.policy.shared_ratio * sizes[group]):
                     parts.append(self._chain(together, STAND_IN, hops=2, via=group))
         return joined(parts)
+
+    def _by_burst(self, firm: Bools) -> Links:
+        """Link what stands out from the noise together, where no topology says whether it is related."""
+        sessions = self.sessions
+        known = self.history.connected
+        strange = np.array([name not in known for name in sessions.names], dtype=bool)
+        own = np.flatnonzero(firm & (sessions.burst >= 0) & strange[sessions.node])
+        order = own[np.argsort(sessions.burst[own], kind="stable")]
+        edges = np.flatnonzero(np.diff(sessions.burst[order], prepend=-1))[1:] if len(order) else order
+        parts = [part.tolist() for part in np.split(order, edges)]
+        return joined([no_links(), *(self._chain(part, BURST, hops=1, via="") for part in parts if len(part) > 1)])
 
     def _bunches(self, ordered: Sequence[int]) -> list[list[int]]:
         bunches: list[list[int]] = []

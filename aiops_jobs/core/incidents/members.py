@@ -45,6 +45,10 @@ class Members:
     """Position in ``SEVERITIES``."""
     strength: Floats
     """Peak score; 1.0 is the boundary."""
+    is_scored: Bools
+    """Whether an alert's source told its score; only what does can be compared with the noise of the estate."""
+    burst: Ints
+    """Number of the burst it belongs to: what stands out from the noise at about the same time; -1: none."""
     entity: Words[str | None]
     service: Words[str | None]
     host: Words[str | None]
@@ -117,7 +121,9 @@ _FIELDS = tuple(field.name for field in fields(Members))
 _NAMES = ("entity", "service", "host", "source", "name", "role", "meaning")
 
 
-def to_members(alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, policies: Policies) -> Members:
+def to_members(
+    alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, policies: Policies, scores: Floats | None = None
+) -> Members:
     """Return alert episodes and anomalies as members.
 
     Args:
@@ -125,8 +131,9 @@ def to_members(alerts: pa.Table, findings: pa.Table, anomalies: pa.Table, *, pol
         findings: ``findings`` of all kinds; only anomalies on sound data become members.
         anomalies: ``anomalies``: the details of the findings.
         policies: The roles say what metrics and alert rules stand for.
+        scores: Peak score of each alert, NaN where its source told none; nothing: none told any.
     """
-    told = _from_alerts(alerts, policies)
+    told = _from_alerts(alerts, policies, scores)
     seen = _from_findings(findings, anomalies, policies.roles)
     both = {name: _joined(getattr(told, name), getattr(seen, name)) for name in _FIELDS}
     both.update({name: both[name].unified() for name in _NAMES})
@@ -150,7 +157,7 @@ def node_of(entity: str | None, service: str | None, host: str | None) -> str | 
     return f"host/{host}" if host else None
 
 
-def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
+def _from_alerts(alerts: pa.Table, policies: Policies, scores: Floats | None) -> Members:
     names = Words.of(alerts["alert_name"]).mapped(lambda name: name or "")
     entities = Words.of(alerts["entity_id"])
     read = dict(
@@ -160,6 +167,8 @@ def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
         lambda pair: HARDWARE if pair[0] and pair[0].startswith("disk/") else read[pair[1]]
     )
     started = micros_of(alerts["started_at"])
+    peaks = np.full(len(names), np.nan) if scores is None else scores
+    told = np.isfinite(peaks)
     return Members(
         ids=[i or "" for i in texts_of(alerts["alert_id"])],
         is_alert=np.ones(len(names), bool),
@@ -173,7 +182,9 @@ def _from_alerts(alerts: pa.Table, policies: Policies) -> Members:
         ),
         detected=started,
         severity=_severity(alerts),
-        strength=np.full(len(names), ALERT_STRENGTH),
+        strength=np.where(told, np.maximum(peaks, 1.0), ALERT_STRENGTH),
+        is_scored=told,
+        burst=np.full(len(names), -1, np.int64),
         entity=entities,
         service=Words.of(alerts["service_name"]),
         host=Words.of(alerts["host_name"]),
@@ -204,6 +215,8 @@ def _from_findings(findings: pa.Table, anomalies: pa.Table, roles: Sequence[Metr
         detected=micros_of(rows["detected_at"]),
         severity=_severity(rows),
         strength=floats_of(rows["score"]),
+        is_scored=np.zeros(len(ids), bool),
+        burst=np.full(len(ids), -1, np.int64),
         entity=Words.of(rows["entity_id"]),
         service=Words.of(rows["service_name"]),
         host=Words.of(rows["host_name"]),

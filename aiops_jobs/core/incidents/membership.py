@@ -11,8 +11,8 @@ import pyarrow as pa
 from aiops_jobs.contracts.results import INCIDENT_ALERTS
 from aiops_jobs.core.columns import SECOND, Bools, Floats, Ints, instants, rows_from, worded
 from aiops_jobs.core.incidents.group import Group, Grouping
-from aiops_jobs.core.incidents.links import DEPENDS, SERVICE, SHARED, STAND_IN
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.relations import BURST, DEPENDS, SERVICE, SHARED, STAND_IN
 from aiops_jobs.core.incidents.rules import Ruled
 from aiops_jobs.core.incidents.sessions import Sessions
 from aiops_jobs.core.incidents.words import duration
@@ -148,6 +148,8 @@ def _sentence(kind: int, via: str, child: str, parent: str, *, is_child: bool) -
         return f"`{own}` and `{other}` both depend on `{via}`, as does nearly all else that suffers"
     if kind == STAND_IN:
         return f"`{own}` and `{other}` stand in for each other ({via}), and nearly all of them suffer"
+    if kind == BURST:
+        return f"`{own}` stands out from the noise together with `{other}`, and no topology tells them apart"
     if own == other:
         return f"Context of `{own}` itself (load, or for information)"
     return f"Context: `{own}` is next to `{other}`" if is_child else f"`{own}` is next to `{other}`, which is context"

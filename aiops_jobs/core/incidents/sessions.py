@@ -26,6 +26,7 @@ class Sessions:
         first_member: Position of the earliest member.
         has_symptom, has_cause, has_load: What kinds of members there are.
         is_faint: Whether it is context, and nothing else.
+        burst: That of its first member; -1: none.
     """
 
     names: list[str]
@@ -39,6 +40,7 @@ class Sessions:
     has_cause: Bools
     has_load: Bools
     is_faint: Bools
+    burst: Ints
 
     def __len__(self) -> int:
         return len(self.node)
@@ -53,7 +55,8 @@ def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
 
     A member continues the session of its node if it begins while another member of it still goes on or within ``gap_s``
     after that, or as the return of a resource's trouble within ``reopen_s``; no session takes members longer than
-    ``max_duration_s`` after its first.
+    ``max_duration_s`` after its first. What stands out from noise keeps a session open only while it goes on, and for
+    ``gap_s`` from its begin: what stands out anew after that is news, however long the old trouble drags on.
     """
     nodes = members.nodes
     names = sorted({node for node in nodes.values if node})
@@ -62,8 +65,11 @@ def to_sessions(members: Members, policy: CorrelationPolicy) -> Sessions:
     placed = np.flatnonzero(node >= 0)
     lane = 2 * node + members.is_faint
     order = placed[stable_order(lane[placed])]
-    recurs = _recurs(members, node, policy)
-    breaks = _breaks(lane[order], members.start[order], members.end[order], recurs[order], policy)
+    stands = members.burst >= 0
+    recurs = _recurs(members, node, policy) & ~stands
+    gap = int(policy.gap_s * SECOND)
+    until = np.where(stands, np.minimum(members.end, members.start + gap), members.end + gap)
+    breaks = _breaks(lane[order], members.start[order], until[order], recurs[order], policy)
     heads = np.flatnonzero(breaks)
     ranks = _rank(members.start[order[heads]], order[heads])
     of_member = np.full(len(nodes), -1, np.int64)
@@ -101,13 +107,16 @@ def _recurs(members: Members, node: Ints, policy: CorrelationPolicy) -> Bools:
     return found
 
 
-def _breaks(node: Ints, start: Ints, end: Ints, recurs: Bools, policy: CorrelationPolicy) -> Bools:
-    """Tell which members (sorted by node, context apart, and begin) begin a session."""
+def _breaks(node: Ints, start: Ints, open_until: Ints, recurs: Bools, policy: CorrelationPolicy) -> Bools:
+    """Tell which members (sorted by node, context apart, and begin) begin a session.
+
+    A session takes in what begins while one of its members keeps it open.
+    """
     if not len(node):
         return np.zeros(0, bool)
     fresh = np.diff(node, prepend=-1) != 0
-    latest = _running_max(end, fresh)
-    idle = np.concatenate([[True], start[1:] - latest[:-1] > int(policy.gap_s * SECOND)])
+    latest = _running_max(open_until, fresh)
+    idle = np.concatenate([[True], start[1:] > latest[:-1]])
     breaks = np.asarray(fresh | (idle & ~recurs), dtype=bool)
     limit = int(policy.max_duration_s * SECOND)
     heads = np.flatnonzero(breaks)
@@ -142,7 +151,7 @@ def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -
     causes = members.points_to_cause
     if not len(order):
         none, never = np.zeros(0, np.int64), np.zeros(0, bool)
-        return Sessions(names, of_member, none, none, none, none, none, never, never, never, never)
+        return Sessions(names, of_member, none, none, none, none, none, never, never, never, never, none)
     return Sessions(
         names=names,
         of_member=of_member,
@@ -155,4 +164,5 @@ def _sessions(names: list[str], node: Ints, of_member: Ints, members: Members) -
         has_cause=np.logical_or.reduceat(causes[order], edges),
         has_load=np.logical_or.reduceat(members.is_load[order], edges),
         is_faint=np.logical_and.reduceat(members.is_faint[order], edges),
+        burst=members.burst[order[edges]],
     )

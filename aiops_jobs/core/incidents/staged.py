@@ -18,8 +18,8 @@ from scipy.sparse import csgraph
 from aiops_jobs.core.columns import SECOND, Bools, Ints, Words
 from aiops_jobs.core.incidents.attributes import Attributes
 from aiops_jobs.core.incidents.group import Group, Grouping, group_members, incident_ids
-from aiops_jobs.core.incidents.links import joined, no_links
 from aiops_jobs.core.incidents.members import Members
+from aiops_jobs.core.incidents.relations import joined, no_links
 from aiops_jobs.core.incidents.rules import Bunches, Ruled, bunches_of, matching
 from aiops_jobs.core.incidents.topology import TopologyHistory
 from aiops_jobs.core.policies import CorrelationPolicy
@@ -122,9 +122,10 @@ class _Stages:
             anchor = next((m for m in own if loud[m]), own[0])
             atoms = [placed[first] for first in np.unique(self.atom[part]).tolist() if first in placed]
             links = joined([no_links(), *(group.links for group in atoms)])
-            merged.append(Group("", anchor, own, sorted({s for group in atoms for s in group.sessions}), links))
+            sessions = np.unique([s for group in atoms for s in group.sessions]).astype(np.int64)
+            merged.append(Group("", anchor, part, sessions, links))
         merged.sort(key=lambda group: (group.anchor, group.members))
-        ids = incident_ids(self.members, [(g.anchor, g.members, g.sessions) for g in merged], known)
+        ids = incident_ids(self.members, [(g.anchor, g.member_places, g.session_places) for g in merged], known)
         groups = [replace(group, incident_id=name) for name, group in zip(ids, merged, strict=True)]
         ruled = self._ruled(groups, label)
         kept = [group for group in groups if len(group.members) >= self.policy.min_members]

@@ -156,6 +156,12 @@ class TopologyHistory:
     """Entities that members name, known to the catalogue or not."""
 
     @cached_property
+    def connected(self) -> frozenset[str]:
+        """Entities of which a dependency has ever been told."""
+        ends = (texts_of(self.edges[name]) for name in ("from_entity_id", "to_entity_id"))
+        return frozenset(name for column in ends for name in column if name)
+
+    @cached_property
     def changes(self) -> Ints:
         """Instants at which the topology changed, sorted, in microseconds."""
         parts = [micros_of(t[c]) for t in (self.items, self.edges) for c in ("valid_from", "valid_to")]

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 
 from aiops_jobs.core.metric_roles import DEFAULT_ALERT_ROLES, DEFAULT_ROLES, OTHER, MetricRole
-from aiops_jobs.core.policies.correlation import AlertPolicy, CorrelationPolicy, PriorityPolicy
+from aiops_jobs.core.policies.correlation import AlertPolicy, BackgroundPolicy, CorrelationPolicy, PriorityPolicy
 from aiops_jobs.core.policies.cost import CostPolicy
 from aiops_jobs.core.policies.delivery import DeliveryPolicy
 from aiops_jobs.core.policies.feedback import FeedbackPolicy
@@ -30,6 +30,7 @@ __all__ = [
     "AlertPolicy",
     "Allowed",
     "AnomalyPolicy",
+    "BackgroundPolicy",
     "CapacityPolicy",
     "CorrelationPolicy",
     "CorrelationRule",

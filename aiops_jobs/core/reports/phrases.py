@@ -158,6 +158,8 @@ ENGLISH: Mapping[str, str] = {
     "index.going": "began before",
     "index.rest": "{amount} more, on the page of the window",
     "index.older": "{amount} older windows are in the folder.",
+    "draft.rca": "Draft: root cause analysis",
+    "draft.postmortem": "Draft: postmortem",
     "index.back": "All windows",
 }
 LEGENDS: Mapping[str, str] = {

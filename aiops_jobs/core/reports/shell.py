@@ -11,7 +11,7 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 INDEX = "index.html"
 
 
-def document(title: str, *content: Node, skip_to: str, skip_words: str) -> str:
+def document(title: str, *content: Node, skip_to: str, skip_words: str, lang: str = "en") -> str:
     """Return a page as HTML that is well-formed XML too; all text in it is escaped.
 
     Args:
@@ -19,6 +19,7 @@ def document(title: str, *content: Node, skip_to: str, skip_words: str) -> str:
         content: What stands in its body.
         skip_to: Anchor that a keyboard can jump to at once.
         skip_words: What is there.
+        lang: Language of the text.
     """
     head = el(
         "head",
@@ -32,7 +33,7 @@ def document(title: str, *content: Node, skip_to: str, skip_words: str) -> str:
     )
     skip = el("a", skip_words, href=f"#{skip_to}", class_="skip")
     body = el("body", skip, hatch(), *content)
-    return "<!DOCTYPE html>\n" + render(el("html", head, body, lang="en")) + "\n"
+    return "<!DOCTYPE html>\n" + render(el("html", head, body, lang=lang)) + "\n"
 
 
 def page_name(incident_id: str) -> str:

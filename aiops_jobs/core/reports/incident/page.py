@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aiops_jobs.core.reports.drafts import KINDS, draft_name
 from aiops_jobs.core.reports.incident.causes import causes_section
 from aiops_jobs.core.reports.incident.model import Page, Runbook
 from aiops_jobs.core.reports.incident.outcome import outcome_section
@@ -48,7 +49,8 @@ def render_incident(page: Page) -> str:
         for part in sections
         if part is not None and isinstance(heading := part.children[0], Element)
     ]
-    back = el("p", page.estate, " · ", el("a", say("index.back"), href=INDEX), class_="soft")
+    drafts = [] if page.incident.is_open else [_draft_link(page, kind) for kind in KINDS]
+    back = el("p", page.estate, " · ", el("a", say("index.back"), href=INDEX), drafts, class_="soft")
     return document(
         f"{page.incident.priority} {page.incident.title}",
         el("div", back, class_="top"),
@@ -63,6 +65,10 @@ def render_incident(page: Page) -> str:
         skip_to="now",
         skip_words=say("now.title"),
     )
+
+
+def _draft_link(page: Page, kind: str) -> list[Node]:
+    return [" · ", el("a", say(f"draft.{kind}"), href=draft_name(page.incident.incident_id, kind, "html"))]
 
 
 def _headline(page: Page) -> Element:

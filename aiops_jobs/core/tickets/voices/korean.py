@@ -99,7 +99,7 @@ KOREAN = Phrases(
 )
 
 _PAIR = re.compile(r"⟨([^/⟩]+)/([^⟩]+)⟩")
-_SOUNDED = re.compile(r"[0-9A-Za-z\uac00-\ud7a3]")
+_SOUNDED = re.compile(r"[0-9A-Za-z%\uac00-\ud7a3]")
 _CLOSED_DIGITS = "013678"
 _CLOSED_LETTERS = "lmn"
 
@@ -107,8 +107,8 @@ _CLOSED_LETTERS = "lmn"
 def with_particles(text: str) -> str:
     """Return text in which of every pair of particles the one stands that follows the word before it.
 
-    A Hangul syllable tells by its final consonant, a digit by its name, a Latin word by its last sound (``l``, ``m``,
-    ``n``, ``ng`` close it).
+    A Hangul syllable tells by its final consonant, a digit by its name (``%`` is read 퍼센트), a Latin word
+    by its last sound (``l``, ``m``, ``n``, ``ng`` close it).
 
     Example:
         >>> with_particles("`host/web-01`⟨을/를⟩, `orders-db`⟨이/가⟩, 결제⟨은/는⟩, 서울⟨으로/로⟩")

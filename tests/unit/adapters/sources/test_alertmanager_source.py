@@ -224,6 +224,15 @@ def test_a_summary_is_one_line_of_at_most_500_characters():
     assert row["summary"] == "HighLatency"
 
 
+@pytest.mark.parametrize(
+    ("told", "score"),
+    [("2.5", 2.5), ("0", 0.0), ("1e1", 10.0), ("", None), ("high", None), ("-1", None), ("NaN", None)],
+)
+def test_how_far_off_it_is_comes_from_an_annotation(told, score):
+    (row,), _ = read(api(alert(annotations={"alert_score": told})))
+    assert row["alert_score"] == score
+
+
 def test_what_is_no_list_of_alerts_is_refused():
     source = AlertmanagerSource(
         "am",

@@ -8,7 +8,15 @@ from datetime import timedelta
 import pytest
 
 from aiops_jobs.core.policies.reporting import TicketPolicy
-from aiops_jobs.core.tickets.draft import IncidentFacts, digest_text, incident_text, resolution_text, risk_text
+from aiops_jobs.core.tickets.draft import (
+    IncidentFacts,
+    Target,
+    digest_text,
+    incident_text,
+    resolution_text,
+    risk_text,
+)
+from aiops_jobs.core.tickets.owners import Assignment
 from aiops_jobs.core.tickets.voices import LANGUAGES, voice_of
 from aiops_jobs.core.tickets.voices.korean import with_particles
 from aiops_jobs.core.tickets.voices.phrases import Phrases
@@ -42,6 +50,7 @@ def test_every_key_stands_in_every_language_with_the_same_holes(key):
         ("`mysql`⟨으로/로⟩", "`mysql`로"),
         ("`admin`⟨으로/로⟩", "`admin`으로"),
         ("`billing`⟨을/를⟩", "`billing`을"),
+        ("40%⟨이/가⟩", "40%가"),
         ("⟨을/를⟩", "를"),
     ],
 )
@@ -63,6 +72,8 @@ def test_nothing_english_is_left_in_a_korean_ticket_but_names(kind):
         evidence=[evidence("Pool of `database/orders-db`: 98 %", evidence_value=0.98)],
         factors=[factor("announced_event", "EVT-1: Sale")],
         runbook="Add connections (pool-scale-out). The pool is full.",
+        assigned=Assignment("결제팀", "catalogue", "The catalogue says so of `service/web`."),
+        target=Target(0.4, is_at_risk=True),
         page_url="https://aiops.example/inc-1.html",
     )
     told = incident_text(facts, KOREAN)
@@ -84,7 +95,7 @@ def test_closing_notes_risks_and_digests_are_korean_too():
         "summary": "Full in 3 days.",
         "confidence_ratio": 0.7,
     }
-    for told in (resolution_text(over(), KOREAN), risk_text(risk, KOREAN), digest_text([], 3, KOREAN)):
+    for told in (resolution_text(over(), KOREAN), risk_text(risk, voice=KOREAN), digest_text([], 3, KOREAN)):
         assert english_left(told.body) == set()
         assert re.search("[가-힣]", told.title)
 
