@@ -1,4 +1,4 @@
-"""Processes of the delivery storm: a server of three desks that misbehave, and dispatchers that are killed."""
+"""Processes of the delivery storms: servers of desks that misbehave, and dispatchers that are killed."""
 
 import time
 from contextlib import suppress
@@ -22,9 +22,18 @@ from aiops_jobs.errors import ConnectorError
 from aiops_jobs.jobs.deliver import dispatch
 from aiops_jobs.ports import Receipt, SinkTraits
 
+VENDORS = (
+    *("servicenow", "jira", "jira_dc", "github", "clickup", "pagerduty"),
+    *("slack", "servicenow_events", "pagerduty_events", "webhook", "slack_webhook", "teams"),
+)
+for _kind in VENDORS:  # here, so that no child pays for it again
+    import_module(SINKS[_kind].partition(":")[0])
+LAGGING = {"jira", "jira_dc", "github", "clickup"}
 LAG_S = 1.0
 SLOWEST_S = 5.0
 """How long a real system on a busy machine may work on a request whose sender died."""
+IN_FLIGHT_S = 2.5
+"""The same of the vendors' desks, which one process serves: none is slower on a busy machine, or it would be doubled."""
 FASTER = DeliveryPolicy(
     max_age_s=1e9,
     max_per_hour=10**6,
@@ -65,6 +74,21 @@ def serve(pipe, seed, share):
         time.sleep(1)
 
 
+def serve_vendors(pipe, seed, share):
+    """Serve a desk of every vendor; tell of each its address and the settings of its sink."""
+    told = {}
+    for number, kind in enumerate(VENDORS):
+        desk = import_module(f"desks.{kind}").Desk(**({"search_lag_s": LAG_S} if kind in LAGGING else {})).start()
+        # an event is not read back: a target that says it took one and did not cannot be caught
+        faults = FAULTS if desk.takes == "tickets" else [fault for fault in FAULTS if fault != "ignored"]
+        desk.plan(seed + number, share, faults)
+        late = {"search_delay_s": 1.2 * LAG_S} if kind in LAGGING else {}
+        told[kind] = desk.url, desk.settings() | late | {"timeout_s": 5}
+    pipe.send(told)
+    while parent_process().is_alive():
+        time.sleep(1)
+
+
 def sinks_at(urls):
     token = "t0ken"
     return {
@@ -84,13 +108,23 @@ def dispatch_for_ever(warehouse_url, urls, first):
 
 def dispatch_to_one(warehouse_url, kind, settings, _first):
     """Deliver what is due to one system of a kind the package knows, again and again."""
+    _work(warehouse_url, [(kind, sink_of(kind, settings))], replace(FASTER, in_flight_s=SLOWEST_S))
+
+
+def dispatch_to_vendors(warehouse_url, settings, first):
+    """Deliver what is due to every vendor, again and again; each of three processes begins elsewhere."""
+    sinks = [(kind, sink_of(kind, said)) for kind, said in settings.items()]
+    turn = first * len(sinks) // 3
+    _work(warehouse_url, sinks[turn:] + sinks[:turn], replace(FASTER, in_flight_s=IN_FLIGHT_S), rest_s=0.1)
+
+
+def sink_of(kind, settings):
     module_name, _, class_name = SINKS[kind].partition(":")
     module = import_module(module_name)
-    sink = getattr(module, class_name)(kind, module.Settings(kind=kind, **settings))
-    _work(warehouse_url, [(kind, sink)], replace(FASTER, in_flight_s=SLOWEST_S))
+    return getattr(module, class_name)(kind, module.Settings(kind=kind, **settings))
 
 
-def _work(warehouse_url, sinks, policy):
+def _work(warehouse_url, sinks, policy, rest_s=0.01):
     context = SimpleNamespace(
         warehouse=SqlWarehouse(warehouse_url),
         progress=lambda _: None,
@@ -101,4 +135,4 @@ def _work(warehouse_url, sinks, policy):
         for name, sink in sinks:
             with suppress(ConnectorError):  # the warehouse may be busy
                 dispatch(context, sink, name, limit=20)
-        time.sleep(0.01)
+        time.sleep(rest_s)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.core.policies import DeliveryPolicy, Policies
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
-from aiops_jobs.identity import canonical_json, fingerprint
+from aiops_jobs.identity import canonical_json, digest, fingerprint
 from aiops_jobs.ports import Check, Publication, Receipt, RunRecord, SinkTraits, Ticket
 from aiops_jobs.window import Window
 
@@ -147,7 +147,7 @@ def call(key, sequence=0, action="create", mode="live", **said):
         **({"note": "over"} if action == "resolve" else {}),
         **said,
     }
-    content = fingerprint("content", payload=canonical_json(payload), action=action)
+    content = digest([canonical_json(payload), action])  # as hex, as in `core.tickets.suggest`: markers rely on it
     return {
         "outbox_id": fingerprint("out", key=key, sequence=sequence, action=action, content=content),
         "endpoint": "desk",

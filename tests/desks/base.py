@@ -24,8 +24,10 @@ A subclass keeps everything it knows in ``self.state`` (plain data: it is copied
 | hushed      | no         | 429 without ``Retry-After``                    |
 | slow        | yes        | the answer, after ``slow_s``                   |
 
-``plan(seed, share)`` strikes a share of all requests, of any kind, with faults drawn from all of these. What it did is
-told at ``/_truth``, which never misbehaves.
+``plan(seed, share)`` strikes a share of all requests, of any kind, with faults drawn from all of these. They are dealt
+from shuffled decks, one for reads and one for writes, so that the share holds for a few dozen requests too and what a
+test measures is its sink and not its luck. What it did is told at ``/_truth``, which never misbehaves:
+``/_truth?keys=a,b`` also tells how many tickets or events each key has there.
 """
 
 import copy
@@ -97,7 +99,7 @@ class HttpDesk:
         self.slow_s = 0.15
         self.counts = Counter()
         self._faults = []
-        self._random, self._share, self._planned = None, 0.0, FAULTS
+        self._random, self._share, self._planned, self._decks = None, 0.0, FAULTS, {}
         self._server = None
 
     # --- what a subclass says ---------------------------------------------------------------------------------------
@@ -150,11 +152,20 @@ class HttpDesk:
 
     def plan(self, seed, share, faults=FAULTS):
         """Strike a share of all requests from now on."""
-        self._random, self._share, self._planned = random.Random(seed), share, faults
+        self._random, self._share, self._planned = random.Random(seed), share, list(faults)
+        self._decks = {True: [], False: []}
 
-    def truth(self):
-        """Return what is stored and what was asked, as plain data."""
-        return {"state": self.state, "counts": self.counts}
+    def truth(self, keys=()):
+        """Return what is stored, what was asked and what was asked against the document, as plain data.
+
+        ``documents`` are the ones that requests were held against. Of the ``counts`` ``writes`` were asked and ``done`` of them were done here; ``write <method> <path>`` tells
+        them apart by what they are.
+        """
+        stored = {key: len(self.tickets(key) if self.takes == "tickets" else self.events(key)) for key in keys}
+        held = [getattr(self, name, None) for name in ("contract", "_contract")]
+        documents = [each.document for each in held if getattr(each, "is_enforced", False)]
+        told = {"state": self.state, "counts": self.counts, "stored": stored}
+        return told | {"breaches": self.breaches, "documents": documents}
 
     def _serve(self, handler):
         parts = urlsplit(handler.path)
@@ -167,11 +178,13 @@ class HttpDesk:
         )
         with self.lock:
             if request.path == "/_truth":
-                fault, response = None, Response(200, self.truth())
+                fault, response = None, Response(200, self.truth(_listed(request.query.get("keys"))))
             else:
                 fault = self._next_fault(request)
                 self.requests.append(request)
                 self.counts.update(["requests", f"{request.method} {request.path.split('/')[1]}", f"fault {fault}"])
+                if self.is_write(request):
+                    self.counts.update(["writes", f"write {request.method} {_shape(request.path)}"])
                 response = self._respond(request, fault)
         if fault == "slow":
             time.sleep(self.slow_s)
@@ -192,9 +205,14 @@ class HttpDesk:
             if not writes or self.is_write(request):
                 del self._faults[place]
                 return fault
-        if self._random and self._random.random() < self._share:
-            return self._random.choice(self._planned)
-        return None
+        if not self._share:
+            return None
+        deck = self._decks[self.is_write(request)]
+        if not deck:
+            faults = self._planned * 2
+            deck += faults + [None] * (round(len(faults) / self._share) - len(faults))
+            self._random.shuffle(deck)
+        return deck.pop()
 
     def _respond(self, request, fault):
         if self.denies:
@@ -213,9 +231,20 @@ class HttpDesk:
         response = self.answer(request)
         if fault == "ignored":
             self.state = before
+        elif self.is_write(request) and response.status < 400:
+            self.counts["done"] += 1
         if fault == "bad_gateway":
             return Response(502, PAGE)
         return None if fault == "lost" else response
+
+
+def _listed(text):
+    return text.split(",") if text else []
+
+
+def _shape(path):
+    """Return a path with a star for each part that holds a digit: it names one thing of many."""
+    return "/".join("*" if any(map(str.isdigit, part)) else part for part in path.split("/"))
 
 
 def _encoded(content):

@@ -28,7 +28,7 @@ class Contract:
     """
 
     def __init__(self, document, prefix="", tweak=None):
-        self.prefix = prefix
+        self.document, self.prefix = document, prefix
         self._api = _load(document, tweak)
 
     @property

@@ -9,32 +9,23 @@ Tracker and a real Redmine.
 
 import json
 import os
-import random
-import signal
-import tempfile
 import time
 from collections import Counter
 from multiprocessing import forkserver
-from pathlib import Path
-from urllib.request import urlopen
 
 import delivery_workers as workers
 import pytest
-from delivery_world import call, put
+from delivery_storm import KILLS, SHARE, calls_to, cpu_s, folder_in_memory, share_faulty, storm, truth
+from delivery_world import put
 from desks import desk_for
 from warehouse_workers import PROCESSES, start_nursery
 
 from aiops_jobs.adapters.warehouse import SqlWarehouse
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
-from aiops_jobs.identity import fingerprint
-from aiops_jobs.ports import Filter
 
 pytest_plugins = ["servers_postgres", "servers_trackers"]
 TICKETS = {"sqlite": 500, "postgresql": 150}
 ASKED = os.environ.get("AIOPS_TEST_STORM")
-KILLS = 30
-SHARE = 0.4
-PATIENCE_S = float(os.environ.get("AIOPS_TEST_PATIENCE", "800"))
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -52,85 +43,25 @@ def urls():
     server.join()
 
 
-def truth(url):
-    with urlopen(f"{url}/_truth", timeout=30) as reply:  # noqa: S310 - our own server on loopback
-        return json.load(reply)
-
-
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.servers)])
 def warehouse_url(request):
-    """URL of an empty database; a file in memory where there is such a place, for what is killed are processes, not
-    the machine, and two thousand commits need not wait for a disk.
-    """
+    """URL of an empty database."""
     if request.param == "postgresql":
         yield request.getfixturevalue("postgres_url")
         return
-    memory = Path("/dev/shm")  # noqa: S108 - a folder of our own in it
-    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None) as folder:
+    with folder_in_memory() as folder:
         yield f"sqlite:///{folder}/warehouse.db"
-
-
-def cpu_s(*processes):
-    """Return what processes and their children that have ended have used, in seconds of CPU."""
-    ticks = 0
-    for pid in processes:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        ticks += sum(map(int, fields[11:15]))
-    return round(ticks / os.sysconf("SC_CLK_TCK"), 1)
-
-
-def calls_to(endpoint, tickets):
-    rows = [call(f"inc-{n:03d}") for n in range(tickets)]
-    return [
-        row | {"endpoint": endpoint, "outbox_id": fingerprint("out", to=endpoint, was=row["outbox_id"])} for row in rows
-    ]
-
-
-def unsettled(warehouse):
-    rows = warehouse.read(TICKET_OUTBOX, where=[Filter("outbox_state", ["pending", "sending", "unknown"])])
-    return rows.num_rows
-
-
-def storm(warehouse, dispatcher, arguments, seed, kills_wanted=KILLS):
-    """Let three dispatchers work and kill one at random, again and again, until all is settled; return the kills."""
-    draw = random.Random(seed)
-
-    def start(first):
-        process = PROCESSES.Process(target=dispatcher, args=(*arguments, first), daemon=True)
-        process.start()
-        return process
-
-    children, kills, end = [start(n) for n in range(3)], 0, time.monotonic() + PATIENCE_S
-    try:
-        while time.monotonic() < end:
-            time.sleep(draw.uniform(0.4, 1.4))
-            left = unsettled(warehouse)
-            if not left and kills >= kills_wanted:
-                return kills
-            if kills >= kills_wanted + 5:
-                continue
-            victim = draw.randrange(3)
-            os.kill(children[victim].pid, signal.SIGKILL)
-            children[victim].join()
-            kills += 1
-            children[victim] = start(victim)
-    finally:
-        for child in children:
-            child.kill()
-            child.join()
-    pytest.fail(f"{unsettled(warehouse)} calls are not settled after {PATIENCE_S:.0f} s and {kills} kills")
 
 
 def seen_at(told, tickets, calls_each, kind="tickets"):
     """Return what came of a storm at one system."""
     stored, counts = Counter(item["key"] for item in told["state"][kind]), told["counts"]
-    faulty = sum(n for key, n in counts.items() if key.startswith("fault ") and key != "fault None")
     return {
         "missing": tickets - len(stored),
         "duplicates": sum(stored.values()) - len(stored),
         "writes_per_ticket": round(sum(n for key, n in counts.items() if key.startswith("POST ")) / tickets, 3),
         "requests_per_wanted": round(counts["requests"] / (tickets * calls_each), 3),
-        "faulty": round(faulty / counts["requests"], 3),
+        "faulty": share_faulty(counts),
     }
 
 
@@ -142,19 +73,20 @@ def test_a_storm_loses_nothing_and_doubles_nothing(warehouse, warehouse_url, url
         put(warehouse, *calls_to(endpoint, tickets), name=endpoint)
     nursery = forkserver._forkserver._forkserver_pid
     began, used = time.monotonic(), cpu_s(os.getpid(), nursery)
-    kills = storm(warehouse, workers.dispatch_for_ever, (warehouse_url, urls), seed=11)
+    killed = storm(warehouse, workers.dispatch_for_ever, (warehouse_url, urls), seed=11)
     rows = warehouse.read(TICKET_OUTBOX).to_pylist()
     assert Counter((row["endpoint"], row["outbox_state"]) for row in rows) == dict.fromkeys(
         [("keyed", "sent"), ("search", "sent"), ("hook", "sent")], tickets
     )
     told = {name: truth(url) for name, url in urls.items()}
-    figures = {"seconds": round(time.monotonic() - began, 1), "kills": kills, "tickets": tickets}
+    figures = {"seconds": round(time.monotonic() - began, 1), **killed, "tickets": tickets}
     figures["cpu_s"] = round(cpu_s(os.getpid(), nursery) - used, 1)
     for name, seen in told.items():
         is_hook = name == "hook"
         figures[name] = seen_at(seen, tickets, 1 if is_hook else 3, "events" if is_hook else "tickets")
     record_property("figures", json.dumps(figures))
     print(json.dumps(figures))
+    kills = killed["kills"]
     assert kills >= KILLS
     # Every kill may cost one write more, and a smaller storm is killed as often as the whole one of five hundred.
     most_writes = 1.5 + kills * max(0.0, 1 / tickets - 1 / 500)
@@ -180,11 +112,11 @@ def test_a_storm_upon_a_real_system_doubles_nothing(kind, warehouse_of_files, tm
         put(warehouse, *calls_to(kind, REAL_TICKETS), name=kind)
         desk.plan(7, SHARE)
         began = time.monotonic()
-        kills = storm(warehouse, workers.dispatch_to_one, (url, kind, desk.settings()), 5, REAL_KILLS)
+        killed = storm(warehouse, workers.dispatch_to_one, (url, kind, desk.settings()), 5, REAL_KILLS)
         desk.plan(7, 0.0)
         rows = warehouse.read(TICKET_OUTBOX).to_pylist()
         assert Counter(row["outbox_state"] for row in rows) == {"sent": REAL_TICKETS}, [r["last_error"] for r in rows]
-        figures = {"seconds": round(time.monotonic() - began, 1), "kills": kills}
+        figures = {"seconds": round(time.monotonic() - began, 1), **killed}
         figures[kind] = seen_at(desk.truth(), REAL_TICKETS, 3)
     finally:
         desk.stop()
