@@ -11,9 +11,10 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator
 
 from aiops_jobs.adapters.http import HTTPClient, Reply
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, CredentialsRefused
 
 ASKED = frozenset({*range(400, 500), 501})
@@ -22,7 +23,7 @@ GONE = frozenset({401, 403, 404, 410})
 """The address is not (or no longer) one that takes anything from us: every other event would be refused too."""
 
 
-class HookSettings(BaseModel):
+class HookSettings(SinkSettings):
     """What every webhook needs."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)

@@ -28,6 +28,7 @@ from aiops_jobs.adapters.sinks._clickup_task import (
     value_of,
 )
 from aiops_jobs.adapters.sinks._reading import Remembered, read_back, told
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._trying import Failed, kept_key, tried
 from aiops_jobs.core.tickets.limits import cut
 from aiops_jobs.core.tickets.richtext import parse, plain
@@ -40,13 +41,11 @@ NOT_FOUND = 404
 TEXT_FIELDS = ("short_text", "text")
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a ClickUp List; ``token`` is a personal one (``pk_…``) or that of an OAuth app."""
 
     kind: Literal["clickup"] = "clickup"
     """Always ``clickup``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     url: str = "https://api.clickup.com/api"
     """Address of the API, before ``/v2``."""
     list_id: str = Field(pattern=r"^\d+$")

@@ -21,10 +21,11 @@ from email.utils import format_datetime
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+from pydantic import ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.markup.html import HtmlRenderer, text_html
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._smtp import Server, Session
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.core.tickets.markdown import one_line
@@ -39,7 +40,7 @@ DONE = "✅"
 _ID = re.compile(r"[A-Za-z0-9._-]{1,120}")
 
 
-class Settings(BaseModel):
+class Settings(SinkSettings):
     """Settings of a mail server and of who is told."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True, hide_input_in_errors=True)
@@ -64,8 +65,6 @@ class Settings(BaseModel):
     """Certificates to trust instead of the system's."""
     timeout_s: float = Field(default=30.0, gt=0)
     """Deadline of one mail."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
     @field_validator("sender", "recipients")
     @classmethod

@@ -16,10 +16,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import orjson
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
 
 from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.files import locked, make_folder, write_atomic
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.core.tickets.limits import cut
 from aiops_jobs.errors import ConnectorError
 from aiops_jobs.ports import Check, Draft, SinkTraits, Ticket
@@ -28,7 +29,7 @@ NUMBER_DIGITS = 6
 TITLE_LIMIT = SinkTraits().title_limit
 
 
-class Settings(BaseModel):
+class Settings(SinkSettings):
     """Settings of a ticket desk in a folder."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
@@ -37,8 +38,6 @@ class Settings(BaseModel):
     """Always ``file``."""
     path: Path
     """Folder of the tickets; made if it is not there."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
 
 class FileSink:

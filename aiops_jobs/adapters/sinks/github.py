@@ -34,6 +34,7 @@ from aiops_jobs.adapters.sinks._github_issue import (
     title_of,
 )
 from aiops_jobs.adapters.sinks._reading import Remembered, listed, read_back, told
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._trying import Failed, kept_key, tried
 from aiops_jobs.errors import ConnectorError, CredentialsRefused
 from aiops_jobs.ports import Check, Draft, SinkTraits, Ticket
@@ -46,13 +47,11 @@ MOST_PAGES = 1000
 FORBIDDEN, NOT_FOUND, GONE, UNPROCESSABLE = 403, 404, 410, 422
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a GitHub repository; ``token`` is a fine-grained one with issues read and write."""
 
     kind: Literal["github"] = "github"
     """Always ``github``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     url: str = "https://api.github.com"
     """Address of the API; of GitHub Enterprise Server ``https://<host>/api/v3``."""
     repository: str = Field(pattern=r"^[\w.-]+/[\w.-]+$")

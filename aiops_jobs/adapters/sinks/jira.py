@@ -34,6 +34,7 @@ from aiops_jobs.adapters.sinks._jira_draft import (
 from aiops_jobs.adapters.sinks._jira_issue import FIELDS, PROPERTY, Issue, Reading, account_of, state_of
 from aiops_jobs.adapters.sinks._jira_people import People
 from aiops_jobs.adapters.sinks._reading import Remembered, read_back, told
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
 from aiops_jobs.ports import Check, Draft, Renderer, SinkTraits, Ticket
 
@@ -47,13 +48,11 @@ FINAL = frozenset({"resolved", "closed"})
 BAD_REQUEST, NOT_FOUND, CONFLICT = 400, 404, 409
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a Jira site; on Jira Cloud ``user`` is an e-mail address and ``password`` its API token."""
 
     kind: Literal["jira"] = "jira"
     """Always ``jira``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     project: str
     """Key of the project new issues go to."""
     issue_type: str = "Task"

@@ -16,6 +16,7 @@ from pydantic import Field, SecretStr
 
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.text import TextRenderer
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks.pagerduty_client import Account
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.errors import ConnectorError
@@ -31,7 +32,7 @@ _PRIORITY = re.compile(r"P[1-5]")
 _DIGEST = re.compile(r"\naiops-jobs sha256:(\S{1,64})\s*\Z")
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a service that incidents are opened on."""
 
     kind: Literal["pagerduty"] = "pagerduty"
@@ -55,8 +56,6 @@ class Settings(Connection):
     can_reopen: bool = False
     """Whether a resolved incident is opened again; it rings nobody a second time in every account, so by default a
     recurrence is a new incident with a note about the earlier one."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
 
 class PagerDutySink:

@@ -17,6 +17,7 @@ from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.http import HTTPClient
 from aiops_jobs.adapters.markup.text import TextRenderer
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.core.tickets.richtext import parse
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, CredentialsRefused
@@ -34,7 +35,7 @@ NOTHING = "aiops-check"
 """Key of no alert: to resolve it tells nobody anything."""
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of an integration of a service."""
 
     kind: Literal["pagerduty_events"] = "pagerduty_events"
@@ -47,8 +48,6 @@ class Settings(Connection):
     """Address instead of the region's, such as a proxy's."""
     client_url: str = ""
     """Where the *view in* link of an event leads; empty: to the first page of ours that the text links to."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
 
 class PagerDutyEventSink:

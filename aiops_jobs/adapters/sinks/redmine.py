@@ -16,6 +16,7 @@ from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.textile import RedmineMarkdownRenderer, TextileRenderer
 from aiops_jobs.adapters.sinks._reading import read_back, told
 from aiops_jobs.adapters.sinks._redmine_reading import FINAL, Names, Reading, field_of, names_of
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._trying import Failed, all_priorities, as_told, kept_key, tried
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.errors import ConnectorError, CredentialsRefused
@@ -28,13 +29,11 @@ PERMISSIONS = ("view_issues", "add_issues", "edit_issues", "add_issue_notes", "m
 UNPROCESSABLE = 422
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a Redmine; ``token`` is an API key (My account)."""
 
     kind: Literal["redmine"] = "redmine"
     """Always ``redmine``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     project: str
     """Identifier of the project of new issues."""
     key_field: int

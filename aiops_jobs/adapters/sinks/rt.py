@@ -19,6 +19,7 @@ from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.markup.html import HtmlRenderer
 from aiops_jobs.adapters.sinks._reading import read_back, told
 from aiops_jobs.adapters.sinks._rt_reading import FINAL, STATES, Reading, quoted
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._trying import Failed, all_priorities, as_told, kept_key, tried
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.core.tickets.richtext import parse, plain
@@ -37,13 +38,11 @@ MOST_PAGES = 10
 CHANGED = 412
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a Request Tracker; ``url`` is that of its front page."""
 
     kind: Literal["rt"] = "rt"
     """Always ``rt``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     queue: str
     """Queue of new tickets."""
     queues: dict[str, str] = Field(default_factory=dict)

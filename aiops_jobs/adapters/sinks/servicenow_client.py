@@ -11,13 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import Field
 
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.http import Reply
 from aiops_jobs.adapters.http_text import told_by
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
 from aiops_jobs.ports import Check
 
@@ -30,11 +31,9 @@ _PLAIN = re.compile(r"(?!.*javascript:)[^\^\x00-\x1f\x7f]{1,255}", re.IGNORECASE
 """What may stand in a query as a value: ``^`` would end the condition, ``javascript:`` would be run."""
 
 
-class InstanceSettings(Connection):
+class InstanceSettings(SinkSettings, Connection):
     """Where an instance is."""
 
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
     api_version: str = Field(default="", pattern=r"^(v\d+)?$")
     """Version of the Table API, such as ``v2``; empty: the instance's newest."""
 

@@ -20,6 +20,7 @@ from pydantic import Field, SecretStr, field_validator
 from aiops_jobs.adapters import clock
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.http import RateLimited, Reply
+from aiops_jobs.adapters.sinks._settings import SinkSettings
 from aiops_jobs.adapters.sinks._slack import BODY, DONE, HEADER, message, note_text
 from aiops_jobs.adapters.sinks._slack_answers import FROZEN, GONE, UNREADABLE, Denial, Refusal, understood
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError
@@ -38,7 +39,7 @@ SHORT_S = 5.0
 """Deadline of what only decorates a message."""
 
 
-class Settings(Connection):
+class Settings(SinkSettings, Connection):
     """Settings of a Slack channel."""
 
     kind: Literal["slack"] = "slack"
@@ -51,8 +52,6 @@ class Settings(Connection):
     """Id of the channel, ``C…``: a channel's details show it. A name is refused, because a name can change."""
     look_back_h: float = Field(default=48.0, gt=0)
     """How far back a message that may have been told is looked for, in hours; longer than a call may wait (24 h)."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
     @field_validator("channel")
     @classmethod

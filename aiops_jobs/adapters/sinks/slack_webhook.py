@@ -22,8 +22,6 @@ class Settings(HookSettings):
 
     kind: Literal["slack_webhook"] = "slack_webhook"
     """Always ``slack_webhook``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
 
 class SlackWebhookSink:

@@ -38,8 +38,6 @@ class Settings(HookSettings):
 
     kind: Literal["teams"] = "teams"
     """Always ``teams``."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
     @field_validator("url")
     @classmethod

@@ -44,8 +44,6 @@ class Settings(HookSettings):
     the new one first, teach the receiver, then remove the old one."""
     source: str = "/aiops-jobs"
     """``source`` of the events; with ``id`` it names one event in the world. A URI reference."""
-    mode: Literal["off", "log", "mock", "live"] = "live"
-    """How far deliveries go."""
 
     @field_validator("secrets")
     @classmethod
