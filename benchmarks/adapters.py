@@ -18,6 +18,7 @@ from aiops_jobs.core.columns import codes_of, compact, micros_of, names_without_
 from aiops_jobs.core.features.grid import EPOCH, INSTANT
 from aiops_jobs.core.incidents.correlation import CorrelationResult, Facts, correlate_members
 from aiops_jobs.core.incidents.signals import Signals
+from aiops_jobs.core.incidents.standing import standings
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.window import Window
 from benchmarks.root_causes import rca_nezha, rca_petshop, rca_sockshop
@@ -157,14 +158,12 @@ def _ids_of_rows(raw: pa.Table, episodes: pa.Table, incident_of: dict[str, int])
 
 
 def _priorities(result: CorrelationResult) -> dict[int, float]:
-    """Return a number that sorts incidents by priority, then by how unusual they are (the factor `novelty`)."""
-    factors = result.priority_factors.filter(pc.equal(result.priority_factors["factor"].cast(pa.string()), "novelty"))
-    values = map(float, factors["raw_value"].to_pylist())
-    novelty = dict(zip(factors["incident_id"].to_pylist(), values, strict=True))
-    most = max(novelty.values(), default=0.0) + 1.0
-    told = result.incidents.select(["incident_id", "priority"]).to_pylist()
+    """Return a number that sorts incidents as the page does: by priority, then by how they stand out."""
+    rows = result.incidents.select(["incident_id", "priority", "started_at", "ended_at"]).to_pylist()
+    stands = standings(rows, result.priority_factors.to_pylist())
+    most = max(stands.values(), default=0.0) + 1.0
     return {
-        i: 6 - int(row["priority"].removeprefix("P")) + novelty[row["incident_id"]] / most for i, row in enumerate(told)
+        i: 6 - int(row["priority"].removeprefix("P")) + stands[row["incident_id"]] / most for i, row in enumerate(rows)
     }
 
 

@@ -16,6 +16,7 @@ from aiops_jobs.contracts import results as r
 from aiops_jobs.contracts import telemetry as t
 from aiops_jobs.contracts.columns import EVIDENCE_KINDS
 from aiops_jobs.core.features.roles import SYMPTOM_ROLES, roles_of
+from aiops_jobs.core.incidents.standing import standings
 from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports.facts import Facts, Row, rows_by
 from aiops_jobs.core.reports.incident_model import Candidate, Change, Incident, Member, Plot, Proof, Quiet, Ticket
@@ -28,10 +29,13 @@ CHANGES_BEFORE = timedelta(days=1)
 
 
 def build_incidents(facts: Facts, policies: Policies, window: Window) -> tuple[list[Incident], list[Plot]]:
-    """Return the incidents, the most urgent first, and the pictures of strong anomalies that belong to none."""
-    rows = sorted(
-        facts[r.INCIDENTS].to_pylist(), key=lambda row: (row["priority"], row["started_at"], row["incident_id"])
-    )
+    """Return the incidents, the most urgent first, and the pictures of strong anomalies that belong to none.
+
+    Of equally urgent ones what stands out more comes first (`aiops_jobs.core.incidents.standing`).
+    """
+    rows = facts[r.INCIDENTS].to_pylist()
+    stands = standings(rows, facts[r.PRIORITY_FACTORS].to_pylist())
+    rows.sort(key=lambda row: (row["priority"], -stands[row["incident_id"]], row["started_at"], row["incident_id"]))
     shown = incident_windows(facts, policies.report, window)
     plots = {
         row["finding_id"]: anomaly_plot(row, facts, policies, window, shown.get(row["finding_id"]))
