@@ -29,7 +29,7 @@ def test_every_entry_point_is_a_flow_with_a_description_and_a_form():
     from prefect.flows import load_flow_from_entrypoint
 
     deployments = yaml.safe_load((ROOT / "deployments" / "prefect.yaml").read_text())["deployments"]
-    assert len(deployments) == 13
+    assert len(deployments) == 15
     for deployment in deployments:
         path, name = deployment["entrypoint"].split(":")
         loaded = load_flow_from_entrypoint(f"{ROOT / path}:{name}")
