@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from aiops_jobs.adapters.http import Reply
@@ -13,20 +14,27 @@ Read = TypeVar("Read")
 MOST_REMEMBERED = 2000
 
 
-def read_back(name: str, read: Callable[[], Read]) -> Read:
-    """Return what ``read`` finds after a write that was accepted.
+@contextmanager
+def reading_back(name: str) -> Iterator[None]:
+    """Read within it what a write has made of a ticket: the write was accepted, whatever the reading says.
 
     Raises:
         AmbiguousDelivery: It cannot be read; a refusal of who we are passes through.
     """
     try:
-        return read()
-    except CredentialsRefused:
+        yield
+    except (CredentialsRefused, AmbiguousDelivery):
         raise
     except ConnectorError as error:
         wait = getattr(error, "retry_after_s", None)
         problem = f"was accepted and cannot be read back: {error}"
         raise AmbiguousDelivery(name, problem, retry_after_s=wait) from error
+
+
+def read_back(name: str, read: Callable[[], Read]) -> Read:
+    """Return what ``read`` finds after a write that was accepted; errors as in `reading_back`."""
+    with reading_back(name):
+        return read()
 
 
 def told(reply: Reply, *needs: str) -> dict[str, Any]:

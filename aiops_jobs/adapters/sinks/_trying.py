@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+from aiops_jobs.contracts.columns import PRIORITIES
 from aiops_jobs.errors import ConnectorError, ConnectorUnavailable
 from aiops_jobs.ports import Check, Ticket
 
-PRIORITIES = ("P1", "P2", "P3", "P4", "P5")
 Theirs = TypeVar("Theirs")
 
 

@@ -10,7 +10,8 @@ from pydantic import SecretStr
 from aiops_jobs.adapters.connection import Connection
 from aiops_jobs.adapters.http import HTTPClient, Reply
 from aiops_jobs.adapters.http_text import told_by
-from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
+from aiops_jobs.adapters.sinks._reading import read_back
+from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable
 from aiops_jobs.ports import Check
 
 HOSTS = {"us": "https://api.pagerduty.com", "eu": "https://api.eu.pagerduty.com"}
@@ -74,12 +75,7 @@ class Account:
         Raises:
             AmbiguousDelivery: It cannot be read back.
         """
-        try:
-            return self.incident(ident)
-        except CredentialsRefused:
-            raise
-        except ConnectorError as error:
-            raise AmbiguousDelivery(self.name, f"was accepted and cannot be read back: {error}") from error
+        return read_back(self.name, lambda: self.incident(ident))
 
     def notes(self, ident: str) -> list[dict[str, Any]]:
         """Return the notes of an incident."""

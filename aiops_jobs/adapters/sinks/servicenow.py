@@ -17,7 +17,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from aiops_jobs.adapters.markup.text import TextRenderer
-from aiops_jobs.adapters.sinks.servicenow_client import Instance, InstanceSettings, first, is_plain, reading_back
+from aiops_jobs.adapters.sinks._reading import reading_back
+from aiops_jobs.adapters.sinks.servicenow_client import Instance, InstanceSettings, first, is_plain
 from aiops_jobs.core.tickets.limits import Limit, cut
 from aiops_jobs.errors import ConnectorError, CredentialsRefused
 from aiops_jobs.ports import Check, Draft, SinkTraits, Ticket

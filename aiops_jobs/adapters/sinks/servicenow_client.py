@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from typing import Any
 
 from pydantic import Field
@@ -154,21 +153,6 @@ class Instance:
 
 
 ROLE = ("role.name",)
-
-
-@contextmanager
-def reading_back(name: str) -> Iterator[None]:
-    """Turn a refusal into an ambiguous answer: a write before it was accepted.
-
-    Raises:
-        AmbiguousDelivery: What was written could not be read back.
-    """
-    try:
-        yield
-    except (CredentialsRefused, AmbiguousDelivery):
-        raise
-    except ConnectorError as error:
-        raise AmbiguousDelivery(name, f"was accepted and cannot be read back: {error}") from error
 
 
 def _shown(fields: Collection[str]) -> dict[str, str]:
