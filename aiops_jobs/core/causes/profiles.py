@@ -15,6 +15,8 @@ import pyarrow.compute as pc
 from aiops_jobs.core.columns import Floats, Ints
 
 VARYING = r"[^\s\[\]():,=]*[0-9][^\s\[\]():,=]*"
+MASK = "#"
+"""What stands for what varies."""
 WIDTH = 90
 """Characters of a line that tell its kind; what follows is mostly parameters."""
 READ = 2 * WIDTH
@@ -42,7 +44,7 @@ def kinds_of(bodies: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
         ['order # failed after #']
     """
     return pc.utf8_slice_codeunits(
-        pc.replace_substring_regex(pc.utf8_slice_codeunits(bodies, 0, READ), VARYING, "#"), 0, WIDTH
+        pc.replace_substring_regex(pc.utf8_slice_codeunits(bodies, 0, READ), VARYING, MASK), 0, WIDTH
     )
 
 

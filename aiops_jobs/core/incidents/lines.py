@@ -12,14 +12,17 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from aiops_jobs.core.causes.profiles import kinds_of, surprise
+from aiops_jobs.core.causes.profiles import MASK, kinds_of, surprise
 from aiops_jobs.core.columns import Ints, codes_of, micros_of, plain
 
 MOST_LINES = 8000
 """Lines of one side that are looked at, evenly spread over it: shares need no more."""
 MIN_PIECE = 12
 """A shorter constant part of a line would be found in others too."""
-MASK = "#"
+
+
+Span = tuple[int, int]
+Asked = tuple[str, str, Span, Span]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,7 @@ class Lines:
 
     logs: pa.Table
 
-    def unusual(self, column: str, owner: str, calm: tuple[int, int], sick: tuple[int, int]) -> Unusual | None:
+    def unusual(self, column: str, owner: str, calm: Span, sick: Span) -> Unusual | None:
         """Return the kind of line of an owner that surprises most, or none where either window is empty.
 
         Args:
@@ -54,6 +57,17 @@ class Lines:
             calm: The window before, microseconds.
             sick: The window asked about.
         """
+        asked = column, owner, calm, sick
+        if asked not in self._answers:
+            self._answers[asked] = self._unusual(*asked)
+        return self._answers[asked]
+
+    @cached_property
+    def _answers(self) -> dict[Asked, Unusual | None]:
+        """What was found so far: several candidates of one incident may stand at one entity."""
+        return {}
+
+    def _unusual(self, column: str, owner: str, calm: Span, sick: Span) -> Unusual | None:
         everything = self._bodies(column, owner, sick)
         before, after = _thinned(self._bodies(column, owner, calm)), _thinned(everything)
         if not len(before) or not len(after):
@@ -70,7 +84,7 @@ class Lines:
         count = pc.sum(pc.match_substring(everything, piece, ignore_case=True)).as_py() or 0
         return Unusual(piece, count, float(found.expected[best]), float(found.sigmas[best]))
 
-    def _bodies(self, column: str, owner: str, window: tuple[int, int]) -> pa.Array:
+    def _bodies(self, column: str, owner: str, window: Span) -> pa.Array:
         return self._text.take(pa.array(self._by[column].rows(owner, *window)))
 
     @cached_property
