@@ -172,7 +172,7 @@ def _redacted(result: CorrelationResult) -> CorrelationResult:
 
 
 def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
-    rows = recommend(
+    return recommend(
         result,
         facts.findings,
         facts.anomalies,
@@ -180,7 +180,6 @@ def _recommend(run: Run, facts: Facts, result: CorrelationResult) -> pa.Table:
         runbooks=run.context.runbooks,
         policies=run.context.policies,
     )
-    return redact_columns(RUNBOOK_RECOMMENDATIONS, rows)
 
 
 def _suggest(run: Run, result: CorrelationResult, around: Around) -> Suggestions:
@@ -208,7 +207,7 @@ def _publish(run: Run, result: CorrelationResult, suggested: Suggestions) -> Non
     run.publish(ROOT_CAUSES, result.root_causes)
     run.publish(EVIDENCE, result.evidence)
     span = Window(run.span.start, run.span.end + INSTANT)
-    run.publish(TICKET_SUGGESTIONS, redact_columns(TICKET_SUGGESTIONS, suggested.suggestions), span=span)
+    run.publish(TICKET_SUGGESTIONS, suggested.suggestions, span=span)
     run_ids = pa.array([run.record.run_id] * suggested.outbox.num_rows, pa.string())
     calls = suggested.outbox.append_column("run_id", run_ids)
     until = pa.array([run.window.end] * calls.num_rows, TICKET_OUTBOX.to_arrow().field("told_until").type)

@@ -19,9 +19,9 @@ from aiops_jobs.core.feedback.labels import holding, known, label_row
 from aiops_jobs.core.feedback.leniency import Leniency, leniency_of
 from aiops_jobs.core.feedback.past import spoken_of, tickets_of
 from aiops_jobs.core.feedback.verdicts import Verdict
-from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.errors import ConfigurationError, NotFoundError
 from aiops_jobs.identity import digest
+from aiops_jobs.jobs.redacting import redacted
 from aiops_jobs.jobs.running import Run
 from aiops_jobs.ports import Context, Filter, InputFile
 
@@ -166,5 +166,5 @@ def add(context: Context, table: Table, rows: Sequence[Row]) -> None:
     """Add rows of a table of feedback, redacted."""
     if rows:
         schema = pa.schema([field.with_nullable(True) for field in table.to_arrow()])
-        told = redact_columns(table, pa.Table.from_pylist(list(rows), schema=schema))
+        told = redacted(context, table, pa.Table.from_pylist(list(rows), schema=schema))
         context.warehouse.add_feedback(table, table.conform(told))

@@ -22,8 +22,8 @@ from aiops_jobs.core.policies import Policies
 from aiops_jobs.core.reports import Facts
 from aiops_jobs.core.reports.outlook import chosen_risks
 from aiops_jobs.core.reports.plotting import chosen_anomalies, incident_windows, plot_window
-from aiops_jobs.core.tickets.redact import redact_columns
 from aiops_jobs.jobs.feedback import leniency_known
+from aiops_jobs.jobs.redacting import redacted
 from aiops_jobs.jobs.running import INSTANT, Run
 from aiops_jobs.ports import Filter
 from aiops_jobs.window import Window
@@ -56,7 +56,7 @@ def facts_of(run: Run, incidents: Sequence[str] | None = None) -> Facts:
     tables[r.FINDINGS] = pa.concat_tables([tables[r.FINDINGS], tables.pop(UNSOUND)])
     tables[o.RUNS] = _with(tables[o.RUNS], _where(run, o.RUNS, "run_id", _runs_behind(tables)), "run_id")
     lookback = timedelta(seconds=run.context.policies.correlation.change_lookback_s)
-    tables[t.CHANGES] = redact_columns(t.CHANGES, run.read(t.CHANGES, since.extended(before=lookback)))
+    tables[t.CHANGES] = redacted(run.context, t.CHANGES, run.read(t.CHANGES, since.extended(before=lookback)))
     tables[t.TOPOLOGY_EDGES] = (
         run.read(t.TOPOLOGY_EDGES, Window(BEGINNING, run.window.end)) if found.num_rows else t.TOPOLOGY_EDGES.empty()
     )
