@@ -9,7 +9,7 @@ from typing import Any
 
 from aiops_jobs.core.policies.delivery import DeliveryPolicy
 from aiops_jobs.core.tickets.delivery import why_given_up, why_too_old
-from aiops_jobs.core.tickets.pacing import wait_before
+from aiops_jobs.core.tickets.pacing import Pace, paused, wait_before
 from aiops_jobs.errors import AmbiguousDelivery, ConnectorError, ConnectorUnavailable, CredentialsRefused
 from aiops_jobs.jobs.attempt_event import tell_event
 from aiops_jobs.jobs.attempt_ticket import tell_ticket
@@ -75,6 +75,11 @@ def attempt(
             return Attempt(DeliveryOutcome(_before(row), error=str(error), is_untried=True), DENIED)
         return Attempt(DeliveryOutcome("dead", error=str(error)), REFUSED)
     return Attempt(outcome, NOTHING if outcome.is_untried or outcome.state in {"pending", "unknown"} else ANSWERED)
+
+
+def asked_again(sink: Sink, pace: Pace, policy: DeliveryPolicy, now: datetime) -> Pace:
+    """Return the pace of a paused sink after it was asked whether it knows us again."""
+    return Pace(tokens=pace.tokens) if all_ok(sink.check()) else paused(pace, policy, now, pace.reason)
 
 
 def _nothing(outcome: DeliveryOutcome) -> Attempt:

@@ -13,12 +13,12 @@ import pyarrow as pa
 from aiops_jobs.contracts.operations import TICKET_OUTBOX
 from aiops_jobs.contracts.results import FINDINGS
 from aiops_jobs.core.tickets import pacing
-from aiops_jobs.core.tickets.pacing import PAUSED, Pace
+from aiops_jobs.core.tickets.pacing import PAUSED
 from aiops_jobs.core.tickets.troubles import delivery_findings, overflow_digest
 from aiops_jobs.errors import Superseded
-from aiops_jobs.jobs.attempt import ANSWERED, DENIED, FAILED, REFUSED, Attempt, attempt
+from aiops_jobs.jobs.attempt import ANSWERED, DENIED, FAILED, REFUSED, Attempt, asked_again, attempt
 from aiops_jobs.jobs.running import Run, RunReport, open_run, report_of
-from aiops_jobs.ports import Context, EventSink, Filter, Sink, all_ok
+from aiops_jobs.ports import Context, EventSink, Filter, Sink
 from aiops_jobs.window import Window
 
 log = logging.getLogger(__name__)
@@ -87,12 +87,9 @@ class _Dispatcher:
             return False
         if self.pace.state != PAUSED:
             return True
-        is_known = all_ok(self.sink.check())
-        tokens = self.pace.tokens
-        reason = self.pace.reason
-        self.pace = Pace(tokens=tokens) if is_known else pacing.paused(self.pace, self.policy, now, reason)
+        self.pace = asked_again(self.sink, self.pace, self.policy, now)
         self.warehouse.save_pace(self.endpoint, self.pace)
-        return is_known
+        return self.pace.state != PAUSED
 
     def _one(self, row: dict[str, Any], states: Counter[str]) -> None:
         if row["attempt_count"] > 1:

@@ -21,10 +21,11 @@ from aiops_jobs.core.tickets.delivery import MOST_ROUNDS, round_key
 from aiops_jobs.core.tickets.pacing import CLOSED, PAUSED, Pace
 from aiops_jobs.core.tickets.redact import redact_text
 from aiops_jobs.errors import ConnectorError, CredentialsRefused, Retryable, Superseded
+from aiops_jobs.jobs.attempt import asked_again
 from aiops_jobs.jobs.evaluate_causes import MAY_HAVE_CLOSED
 from aiops_jobs.jobs.feedback import Row, add, subjects_of, tell_outcomes
 from aiops_jobs.jobs.running import Run, RunReport, open_run, report_of
-from aiops_jobs.ports import Context, EventSink, Filter, Ticket, TicketSink, all_ok
+from aiops_jobs.ports import Context, EventSink, Filter, Ticket, TicketSink
 from aiops_jobs.window import Window
 
 log = logging.getLogger(__name__)
@@ -115,10 +116,8 @@ class _Reader:
             return False
         if self.pace.state != PAUSED:
             return True
-        is_known = all_ok(self.sink.check())
-        again = pacing.paused(self.pace, self.policy, now, self.pace.reason)
-        self._paced(Pace(tokens=self.pace.tokens) if is_known else again)
-        return is_known
+        self._paced(asked_again(self.sink, self.pace, self.policy, now))
+        return self.pace.state != PAUSED
 
     def _answered(self) -> None:
         if self.pace.failures or self.pace.refusals or self.pace.state != CLOSED:
